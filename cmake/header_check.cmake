@@ -1,0 +1,13 @@
+# Every public header compiles alone, and twice in one translation unit.
+set(units "")
+foreach(header IN LISTS EVF_PUBLIC_HEADERS)
+  file(RELATIVE_PATH relative ${PROJECT_SOURCE_DIR} ${header})
+  string(REPLACE "/" "_" name ${relative})
+  set(unit ${PROJECT_BINARY_DIR}/header_check/${name}.cpp)
+  file(CONFIGURE OUTPUT ${unit} CONTENT "#include \"${relative}\"\n#include \"${relative}\"  // again\n" @ONLY)
+  list(APPEND units ${unit})
+endforeach()
+if(units)
+  add_library(eventfabric_header_check OBJECT ${units})
+  target_link_libraries(eventfabric_header_check PRIVATE eventfabric::fabric eventfabric_warnings)
+endif()

@@ -1,0 +1,18 @@
+# Sanitizers, coverage and fuzzing are properties of a whole build: every object of it is instrumented alike.
+if(EVF_SANITIZE)
+  add_compile_options(-fsanitize=${EVF_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${EVF_SANITIZE})
+  if(EVF_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_compile_options(-Wno-tsan)  # gcc warns of every fence; the fences that matter are named in the code
+  endif()
+endif()
+if(EVF_COVERAGE)
+  add_compile_options(--coverage -fprofile-update=atomic)
+  add_link_options(--coverage)
+endif()
+if(EVF_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "EVF_FUZZ needs clang (libFuzzer); use the preset fuzz.")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
