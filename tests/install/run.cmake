@@ -30,6 +30,13 @@ function(run_consumer program)
 endfunction()
 
 run(${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${prefix})
+cmake_path(SET source_dir NORMALIZE ${CONSUMER_DIR}/../..)
+file(GLOB_RECURSE headers RELATIVE ${source_dir} ${source_dir}/ipc/*.hpp ${source_dir}/fabric/*.hpp)
+foreach(header IN LISTS headers)
+  if(NOT EXISTS ${prefix}/include/eventfabric/${header})
+    message(FATAL_ERROR "the public header ${header} is not installed")
+  endif()
+endforeach()
 
 run(${CMAKE_COMMAND} -S ${CONSUMER_DIR} -B ${work}/cmake -G ${GENERATOR} -D CMAKE_CXX_COMPILER=${COMPILER}
     -D CMAKE_PREFIX_PATH=${prefix} -D CMAKE_CXX_FLAGS=${flags_line})
