@@ -74,7 +74,7 @@ class TidyTest(unittest.TestCase):
         self.assert_measures("void f() {\n")
         self.assert_measures("template <class T, class U = A<B>> auto f(T t) -> U {\n")
         self.assert_measures("TEST(Ring, Wraps) {\n")
-        self.assert_measures("Ring::Ring(int a) : a_{a}, b_{{a}, 2}, c_(3) {\n")
+        self.assert_measures("Ring::Ring(int a) : c_(3), a_{a}, b_{{a}, 2} {\n")
         self.assert_measures("const auto f = [](int a) {\n", "};\n")
         self.assert_measures("struct stat f(int a) {\n")
 

@@ -108,7 +108,7 @@ def cpp_functions(text):
             else:
                 end = closing_brace(code, at)
                 following = re.compile(r"\s*(.?)", re.DOTALL).match(code, end + 1).group(1)
-                if following not in {",", "{"} or not following:  # else: a member initialiser, the body is to come
+                if following not in {",", "{"}:  # else: a member initialiser, the body is to come
                     if "(" in head:
                         first = head_start + len(code[head_start:at]) - len(code[head_start:at].lstrip())
                         yield code.count("\n", 0, first) + 1, code.count("\n", 0, end) + 1
