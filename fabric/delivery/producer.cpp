@@ -1,0 +1,112 @@
+#include "fabric/delivery/producer.hpp"
+
+#include <sched.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "ipc/clock.hpp"
+#include "ipc/cursor.hpp"
+
+namespace fabric {
+namespace {
+
+using ipc::PublishOutcome;
+
+constexpr std::uint32_t kSpins = 64, kYields = 64;
+constexpr std::uint64_t kShortestNapNs = 10'000, kLongestNapNs = 1'000'000;
+
+bool is_worth_another_try(PublishOutcome outcome) noexcept {
+  return outcome == PublishOutcome::back_pressure || outcome == PublishOutcome::arena_full;
+}
+
+// The time between two tries: readers that are about to advance are met spinning, stopped ones cost next to nothing.
+class Pause {
+ public:
+  explicit Pause(std::uint64_t timeout_ns) noexcept : start_ns_(ipc::monotonic_ns()), timeout_ns_(timeout_ns) {}
+  // False: the time is up.
+  bool wait() noexcept {
+    const auto waited_ns = ipc::monotonic_ns() - start_ns_;
+    if (waited_ns >= timeout_ns_) return false;
+    if (++tries_ <= kSpins) return true;
+    if (tries_ <= kSpins + kYields) return sched_yield() == 0;
+    const auto ns = std::min(nap_ns_, timeout_ns_ - waited_ns);
+    const timespec time{0, static_cast<long>(ns)};
+    nanosleep(&time, nullptr);
+    nap_ns_ = std::min(nap_ns_ * 2, kLongestNapNs);
+    return true;
+  }
+
+ private:
+  std::uint64_t start_ns_, timeout_ns_, nap_ns_ = kShortestNapNs;
+  std::uint32_t tries_ = 0;
+};
+
+// With a key: envelope and payload side by side, in a private image of the slot or straight in the arena.
+PublishOutcome publish_enveloped(ipc::Publisher& publisher, const Envelope& envelope, std::span<const std::byte> payload,
+                                 const ipc::RecordOptions& options) noexcept {
+  const auto head = envelope_bytes(envelope);
+  auto claim = publisher.claim(head + payload.size());
+  if (!claim) return claim.outcome();
+  encode_envelope(envelope, claim.bytes());
+  if (!payload.empty()) std::memcpy(claim.bytes().data() + head, payload.data(), payload.size());
+  return claim.commit(head + payload.size(), options);
+}
+
+}  // namespace
+
+Result<Producer> Producer::open(const Fabric& fabric, const std::string& topic, const ProducerOptions& options) {
+  auto attached = fabric.topic(topic, ipc::Access::read_write);
+  if (!attached) return attached.error();
+  std::vector<ipc::Publisher> publishers;
+  publishers.reserve((*attached)->partitions());
+  for (std::uint32_t partition = 0; partition < (*attached)->partitions(); ++partition) {
+    auto publisher = ipc::Publisher::attach((*attached)->ring(partition), {.take_over = options.take_over});
+    if (!publisher) return publisher.error();
+    publishers.push_back(std::move(*publisher));
+  }
+  return Producer(std::move(*attached), std::move(publishers));
+}
+
+Published Producer::publish(std::span<const std::byte> key, std::span<const std::byte> payload, std::uint32_t schema) noexcept {
+  Published published{.partition = topic_->partition_of(key)};
+  if (key.size() > kMaxKeyBytes) {
+    published.outcome = PublishOutcome::too_large;
+    return published;
+  }
+  auto& publisher = publishers_[published.partition];
+  ipc::RecordOptions options{.schema = schema & kMaxSchema, .sequence = &published.sequence};
+  if (key.empty()) {
+    published.outcome = publisher.publish(payload, options);
+  } else {
+    options.flags = ipc::kExtended;
+    published.outcome = publish_enveloped(publisher, {.key = key}, payload, options);
+  }
+  return published;
+}
+
+Published Producer::publish_within(std::span<const std::byte> key, std::span<const std::byte> payload, std::uint64_t timeout_ns,
+                                   std::uint32_t schema) noexcept {
+  auto published = publish(key, payload, schema);
+  if (!is_worth_another_try(published.outcome)) return published;
+  Pause pause(timeout_ns);
+  while (is_worth_another_try(published.outcome) && pause.wait()) published = publish(key, payload, schema);
+  return published;
+}
+
+PartitionBlame Producer::blame(std::uint32_t partition) const {
+  const auto blame = publishers_[partition].blame();
+  PartitionBlame named{.position = blame.position};
+  const auto now_ns = ipc::monotonic_ns();
+  if (blame.since_ns != 0 && blame.since_ns < now_ns) named.blocked_ns = now_ns - blame.since_ns;
+  if (blame.cursor == ipc::Slowest::kNone) return named;
+  for (auto& cursor : ipc::list_cursors(topic_->ring(partition)->map())) {
+    if (cursor.index != blame.cursor) continue;
+    named.cursor = std::move(cursor.name);
+    named.owner = cursor.owner;
+  }
+  return named;
+}
+
+}  // namespace fabric

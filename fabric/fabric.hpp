@@ -1,0 +1,99 @@
+#pragma once
+// START HERE. A fabric is a directory of topics; processes of one host meet in it, no daemon between them.
+//
+//   auto fabric = fabric::Fabric::open();                                     // $EVF_DIR, or /dev/shm/eventfabric
+//   fabric->create_topic({.name = "orders", .partitions = 4});
+//   auto producer = fabric::Producer::open(*fabric, "orders");                // delivery/producer.hpp
+//   producer->publish(key, payload);
+//   auto consumer = fabric::Consumer::join(*fabric, "orders", {.group = "billing"});   // delivery/consumer.hpp
+//   consumer->poll([](const fabric::Delivery& delivery) { ... });
+//   consumer->ack();
+//
+// On disk (or in memory):  DIR/members   DIR/topics/NAME/0.ring, 1.ring, ...
+// A topic appears and disappears whole: it is made under another name and renamed. A creator killed half way leaves only that
+// other name, which the next create_topic() or delete_topic() removes once the creator is proven dead.
+// Who may take part is decided by mode and group of DIR, which `members` and `topics` follow; who may use a topic by those of
+// its files (TopicOptions.ring.file).
+// Thread-safe: Fabric and Topic are immutable after they were opened.
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ipc/result.hpp"
+#include "ipc/ring.hpp"
+
+namespace fabric {
+
+template <class T>
+using Result = ipc::Result<T>;
+using ipc::Error;
+using ipc::ErrorCode;
+
+// $EVF_DIR if set and not empty, otherwise /dev/shm/eventfabric.
+std::string default_directory();
+
+struct TopicOptions {
+  std::string name{};            // 1-120 bytes of [A-Za-z0-9._-], not starting with '.'
+  std::uint32_t partitions = 1;  // 1 to 1024; a key belongs to one of them
+  ipc::RingOptions ring{};       // geometry of every partition; topic, partition and partition_count are filled in
+};
+
+// What the files of a topic say, read without attaching for writing.
+struct TopicInfo {
+  std::string name;
+  std::uint32_t partitions = 0;
+  ipc::RingHeader header{};      // of partition 0
+  std::uint64_t file_bytes = 0;  // of all partitions
+};
+
+class Topic {
+ public:
+  const std::string& name() const noexcept { return name_; }
+  std::uint32_t partitions() const noexcept { return static_cast<std::uint32_t>(rings_.size()); }
+  const std::shared_ptr<ipc::Ring>& ring(std::uint32_t partition) const { return rings_[partition]; }
+  // XXH3-64 of the key modulo the number of partitions: the same from every process and binding. Empty keys go to partition 0.
+  std::uint32_t partition_of(std::span<const std::byte> key) const noexcept;
+
+ private:
+  friend class Fabric;
+  Topic() = default;
+  std::string name_;
+  std::vector<std::shared_ptr<ipc::Ring>> rings_;
+};
+
+class Fabric {
+ public:
+  // Creates the directory (mode 0700 unless it exists; not its parents) unless `create` is false.
+  // Errors: invalid_argument, not_found, permission, system.
+  static Result<Fabric> open(const std::string& directory = default_directory(), bool create = true);
+
+  const std::string& directory() const noexcept { return directory_; }
+
+  // Errors: invalid_argument (name, partitions, geometry; a mode for others whom the fabric directory does not let in),
+  // already_exists, no_space, permission. Atomic. Blocks on the file system.
+  Result<void> create_topic(const TopicOptions& options) const;
+  // Errors: not_found, busy (a live publisher, or a live reader with a cursor), corrupt or incompatible (so nobody can tell who uses
+  // it), permission. With `force` nobody is asked. Processes that have it mapped, or attach at this moment, keep what they have;
+  // nobody else finds it any more. Atomic.
+  Result<void> delete_topic(const std::string& name, bool force = false) const;
+  // Names, sorted. Entries that are no topics are left out.
+  Result<std::vector<std::string>> topic_names() const;
+  Result<TopicInfo> describe_topic(const std::string& name) const;
+  // Attaches to all partitions. Errors: not_found, permission, corrupt, incompatible, busy. A ring on disk of an earlier boot is
+  // recovered first (read-write only; waits up to 10 s while another process does it).
+  Result<std::shared_ptr<const Topic>> topic(const std::string& name, ipc::Access access = ipc::Access::read_write) const;
+  std::string partition_path(const std::string& topic, std::uint32_t partition) const;
+  // Removes what killed creators and deleters left; returns how many. create_topic() and delete_topic() do it as well.
+  Result<std::size_t> remove_leftovers() const;
+
+ private:
+  Result<std::string> existing_topic(const std::string& name) const;
+  explicit Fabric(std::string directory) : directory_(std::move(directory)) {}
+  std::string directory_;
+};
+
+}  // namespace fabric

@@ -1,0 +1,59 @@
+#pragma once
+// Named cursors: where a group stands in a ring, durable or for the life of its reader, gating publishers or not.
+//
+// A name is claimed by putting its hash into the state word of a free line, and then looking whether another line has it too:
+// whoever sees another gives way. Of two that create one name at the same time at most one goes on; both may give way and
+// try again. A line whose creator died is freed by the next. No lock, so nobody waits for a stopped creator (its name
+// is `busy`).
+//
+// Thread-safe: all functions. Not for hot paths.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ipc/gate.hpp"
+#include "ipc/ring.hpp"
+
+namespace fabric::ipc {
+
+struct CursorOptions {
+  std::string name{};       // 1 to 63 bytes; empty: a nameless cursor for the life of its reader
+  bool gating = true;       // publishers wait for it; otherwise it may be overrun
+  bool durable = true;      // stays when its reader leaves or dies
+  bool take_over = false;   // from a live owner, by force; it is fenced
+};
+
+// An owned cursor. Plain data; release_cursor() gives it back.
+struct OwnedCursor {
+  std::uint32_t index = 0;
+  std::uint64_t position_word = 0;  // as last written by us: what an ack expects
+  bool created = false;
+};
+
+// Finds or creates the cursor and takes it. A new one starts at `start`, or as near after it as publishers still allow.
+// Errors: invalid_argument (name; flags that differ from the existing cursor's), busy (its owner is alive, or it is being created),
+// no_space (all cursor lines in use), permission (read-only ring).
+Result<OwnedCursor> acquire_cursor(const Ring& ring, const CursorOptions& options, std::uint64_t start);
+
+// Leaves the cursor: durable ones keep their position, others are freed. Nothing happens if we were fenced.
+void release_cursor(const Ring& ring, const OwnedCursor& cursor) noexcept;
+
+// Moves an owner-less cursor (or with `take_over` any) to `sequence`; deletes it. Errors: not_found, busy, permission.
+Result<void> move_cursor(const Ring& ring, const std::string& name, std::uint64_t sequence, bool take_over = false);
+Result<void> delete_cursor(const Ring& ring, const std::string& name);
+
+struct CursorInfo {
+  std::uint32_t index = 0;
+  std::string name{};
+  std::uint64_t position = 0;   // next sequence not acked
+  std::uint64_t epoch = 0;
+  bool gating = false, durable = false, joining = false;
+  MemberId owner = 0;
+  std::uint64_t acked_at_ns = 0, created_at_ns = 0;  // the ring's clock (Unix time)
+};
+// Cursors in use. Works on read-only rings; every byte is treated as input.
+std::vector<CursorInfo> list_cursors(const RingMap& map);
+std::optional<CursorInfo> find_cursor(const RingMap& map, const std::string& name);
+
+}  // namespace fabric::ipc

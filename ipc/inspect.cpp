@@ -1,0 +1,115 @@
+#include "ipc/inspect.hpp"
+
+#include "ipc/arena.hpp"
+#include "ipc/verdict.hpp"
+
+namespace fabric::ipc {
+namespace {
+
+bool is_committed(const RingMap& map, std::uint64_t sequence) noexcept {
+  return map.slot(sequence).word.load(std::memory_order_acquire) == map.committed_word(sequence);
+}
+
+std::uint64_t find_time(const RingMap& map, std::uint64_t low, std::uint64_t high, std::uint64_t time_ns) noexcept {
+  while (low < high) {
+    const auto middle = low + (high - low) / 2;
+    auto probe = middle;  // a void has no time: the next record speaks for it
+    std::optional<std::uint64_t> stamp;
+    while (probe < high && !(stamp = timestamp_of(map, probe))) ++probe;
+    if (stamp && *stamp < time_ns) {
+      low = probe + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+}  // namespace
+
+std::uint64_t find_head(const RingMap& map) noexcept {
+  const auto tail = map.tail();
+  if (map.writers == WriterMode::many) return tail;
+  auto head = tail;
+  const auto floor = tail - std::min({tail, map.slot_count, 2 * kMaxStride});
+  while (head > floor && !is_committed(map, head - 1)) --head;
+  return head == floor ? tail - std::min(tail, kMaxStride) : head;
+}
+
+std::uint64_t oldest_sequence(const RingMap& map) noexcept {
+  const auto tail = map.tail();
+  return tail > map.slot_count ? tail - map.slot_count : 0;
+}
+
+std::optional<std::uint64_t> timestamp_of(const RingMap& map, std::uint64_t sequence) noexcept {
+  if (!is_committed(map, sequence)) return std::nullopt;
+  return load_field(map.slot(sequence).timestamp_ns);
+}
+
+std::uint64_t find_start(const RingMap& map, StartAt start) noexcept {
+  const auto head = find_head(map);
+  const auto oldest = std::min(oldest_sequence(map), head);
+  switch (start.kind) {
+    case StartAt::Kind::latest: return head;
+    case StartAt::Kind::earliest: return oldest;
+    case StartAt::Kind::sequence: return std::clamp(start.value, oldest, head);
+    case StartAt::Kind::last: return head - std::min(head - oldest, start.value);
+    case StartAt::Kind::time: return find_time(map, oldest, head, start.value);
+  }
+  return head;
+}
+
+bool extent_was_reused(const RingMap& map, ArenaReference extent, std::uint64_t sequence) noexcept {
+  if (extent.first_block >= map.arena_block_count || extent.block_count > map.arena_block_count - extent.first_block) return false;
+  for (std::uint32_t i = 0; i < extent.block_count; ++i) {
+    const auto word = map.blocks[extent.first_block + i].load(std::memory_order_acquire);
+    // Free and held come after a reuse only: the publisher stamps after its commit, in between the block is held by it alone.
+    if (Arena::state(word) == BlockState::stamped && (word >> 2) != sequence) return true;
+    if (Arena::state(word) != BlockState::stamped) return true;
+  }
+  return false;
+}
+
+const char* to_string(SlotCondition condition) noexcept {
+  switch (condition) {
+    case SlotCondition::whole: return "whole";
+    case SlotCondition::voided: return "void";
+    case SlotCondition::unfinished: return "unfinished";
+    case SlotCondition::damaged: return "damaged";
+    case SlotCondition::payload_gone: return "payload gone";
+    case SlotCondition::overwritten: return "overwritten";
+  }
+  return "?";
+}
+
+SlotCondition examine_slot(const RingMap& map, std::uint64_t sequence) noexcept {
+  auto& slot = map.slot(sequence);
+  const auto word = slot.word.load(std::memory_order_acquire);
+  const auto verdict = load_verdict(map, sequence);
+  const auto lap = map.lap(sequence);
+  const auto overwritten = [&] {
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return map.tail() > sequence + map.slot_count;
+  };
+  if (overwritten() || (SlotWord::valid(word) && SlotWord::lap(word) > lap)) return SlotCondition::overwritten;
+  if (says_void(verdict, lap)) return SlotCondition::voided;
+  if (SlotWord::valid(word) && SlotWord::lap(word) < lap) return SlotCondition::unfinished;
+  const auto header = load_header(slot);
+  std::span<const std::byte> payload(map.payload(slot), map.inline_capacity());
+  std::uint64_t reference = 0;
+  const bool in_arena = (header.schema_flags & kInArena) != 0;
+  if (in_arena) {
+    const auto extent = load_reference(map, slot);
+    reference = std::bit_cast<std::uint64_t>(extent);
+    payload = map.extent(extent, header.payload_bytes);
+  }
+  const bool whole = SlotWord::valid(word) && header.payload_bytes <= payload.size() &&
+                     verify(map, sequence, header, reference, payload.first(header.payload_bytes));
+  if (whole) return SlotCondition::whole;
+  if (overwritten()) return SlotCondition::overwritten;
+  if (in_arena && SlotWord::valid(word) && extent_was_reused(map, std::bit_cast<ArenaReference>(reference), sequence))
+    return SlotCondition::payload_gone;
+  return SlotCondition::damaged;
+}
+
+}  // namespace fabric::ipc

@@ -1,0 +1,79 @@
+#include "ipc/ring_reader.hpp"
+
+namespace fabric::ipc {
+
+const char* to_string(ReadOutcome outcome) noexcept {
+  switch (outcome) {
+    case ReadOutcome::record: return "record";
+    case ReadOutcome::empty: return "empty";
+    case ReadOutcome::lost: return "lost: publishers passed this reader";
+    case ReadOutcome::damaged: return "damaged: the record fails its checksum";
+    case ReadOutcome::fenced: return "fenced: another member took the cursor";
+    case ReadOutcome::wrong_process: return "this reader belongs to the parent process: attach again after fork";
+  }
+  return "?";
+}
+
+ReaderBase::ReaderBase(std::shared_ptr<Ring> ring, const std::optional<OwnedCursor>& owned, bool gating, std::uint64_t next)
+    : ring_(std::move(ring)), map_(ring_->map()), owned_(owned.value_or(OwnedCursor{})),
+      cursor_(owned ? &map_.cursors[owned->index] : nullptr), gating_(gating), next_(next), copy_(map_.slot_bytes) {}
+
+ReaderBase::~ReaderBase() {
+  if (cursor_ && !fenced_ && ring_->owned_by_this_process()) release_cursor(*ring_, owned_);
+}
+
+bool ReaderBase::cursor_was_taken() const noexcept {
+  return cursor_ && cursor_->position.load(std::memory_order_acquire) != owned_.position_word;
+}
+
+bool ReaderBase::ack(std::uint64_t sequence) noexcept {
+  if (!cursor_) return true;
+  if (fenced_ || !ring_->owned_by_this_process()) return false;
+  const auto target = std::min(sequence, next_);
+  if (target <= acked()) return true;
+  auto expected = owned_.position_word;
+  const auto wanted = PositionWord::make(target, PositionWord::epoch(expected));
+  // SYNC: cursor-ack (release: we are done with everything below)
+  if (!cursor_->position.compare_exchange_strong(expected, wanted, std::memory_order_acq_rel)) {
+    fenced_ = true;
+    return false;
+  }
+  owned_.position_word = wanted;
+  cursor_->acked_at_ns.store(clock_.now_ns() + static_cast<std::uint64_t>(map_.time_bias_ns), std::memory_order_relaxed);
+  return true;
+}
+
+Result<std::uint64_t> ReaderBase::seek(StartAt start) {
+  auto wanted = find_start(map_, start);
+  if (gating_ && wanted < acked())
+    return make_error(ErrorCode::invalid_argument, ring_->path() + ": sequence " + std::to_string(wanted) +
+                                                       " is below the cursor, which has acked up to " + std::to_string(acked()) +
+                                                       "; move the cursor instead");
+  next_ = wanted;
+  empty_polls_ = 0;
+  return wanted;
+}
+
+// Whether nobody is alive whose intent covers next_. `end` is raised to the end of the longest claim that covers it.
+bool ReaderBase::owners_are_dead(std::uint64_t& end) const noexcept {
+  bool alive = false;
+  for (std::uint32_t i = 0; i < map_.max_publishers; ++i) {
+    const auto intent = map_.publishers[i].intent.load(std::memory_order_seq_cst);  // SYNC: intent
+    if (intent == IntentWord::kNone || IntentWord::first(intent) > next_ || IntentWord::end(intent) <= next_) continue;
+    end = std::max(end, IntentWord::end(intent));
+    alive = alive || ring_->is_alive(map_.publishers[i].owner.load(std::memory_order_acquire));
+  }
+  return !alive;
+}
+
+ReadOutcome ReaderBase::report_overrun() noexcept {
+  const auto oldest = oldest_sequence(map_);
+  // Some room, so that a reader that was just passed is not passed again at once.
+  const auto target = std::max(next_ + 1, std::min(oldest + map_.slot_count / 8, map_.tail()));
+  lost_ = {next_, target};
+  next_ = target;
+  empty_polls_ = 0;
+  return ReadOutcome::lost;
+}
+
+}  // namespace fabric::ipc

@@ -1,0 +1,158 @@
+#pragma once
+// Reading a ring: poll, verify, deliver, ack (ipc/DESIGN.md, table C).
+//
+// Three kinds of reader, chosen at attach:
+//   gating        publishers wait for it; records are delivered in place (zero-copy) and stay valid until they are acked
+//   overrunnable  publishers pass it; each record is copied out, and believed only after the claim frontier was checked
+//   observer      no cursor at all, read-only mapping: an overrunnable reader that also never settles anybody's claim
+// Every delivered record has passed its XXH3 checksum. Whatever was skipped is reported: `lost` with the exact range,
+// `damaged` with the raw bytes. All readers see the same records in the same order.
+//
+// Not thread-safe: one thread at a time. Lock-free; no system call but to ask who is alive and to settle a claim that has been
+// unfinished for the ring's bound. No allocation after attach, but for the copy of an arena payload (overrunnable readers).
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "ipc/checksum.hpp"
+#include "ipc/clock.hpp"
+#include "ipc/copy.hpp"
+#include "ipc/cursor.hpp"
+#include "ipc/inspect.hpp"
+#include "ipc/record.hpp"
+#include "ipc/ring.hpp"
+#include "ipc/verdict.hpp"
+#include "ipc/waiter.hpp"
+
+namespace fabric::ipc {
+
+enum class ReadOutcome : std::uint8_t {
+  record,         // a record was delivered
+  empty,          // nothing committed yet
+  lost,           // publishers passed this reader: lost_range() is gone
+  damaged,        // the record fails its checksum: its raw bytes are in the view's payload; reading goes on behind it
+  fenced,         // another member took the cursor; this reader is of no more use
+  wrong_process,  // a reader inherited by fork
+};
+const char* to_string(ReadOutcome outcome) noexcept;
+
+// What a handler sees. Valid until the record is acked (gating), or until the next read (otherwise).
+struct RecordView {
+  std::uint64_t sequence = 0;
+  std::uint64_t timestamp_ns = 0;  // the ring's clock: Unix time
+  std::uint32_t schema = 0;
+  std::uint8_t flags = 0;          // kExtended, kUserFlags
+  std::span<const std::byte> payload{};
+};
+
+// Records [first, end) that this reader will never see.
+struct LostRange {
+  std::uint64_t first = 0, end = 0;
+};
+
+struct ReaderOptions {
+  std::optional<CursorOptions> cursor{};  // none: an observer
+  StartAt start{};                        // for an existing durable cursor: ignored, it goes on where it stands
+};
+
+struct PollResult {
+  std::uint64_t records = 0;
+  ReadOutcome outcome = ReadOutcome::empty;  // why the poll ended; `record`: because of its limit
+};
+
+// What is common to all instantiations: attach, seek, the slow and rare paths.
+class ReaderBase {
+ public:
+  ReaderBase(ReaderBase&&) noexcept = default;
+  ReaderBase& operator=(ReaderBase&&) = delete;
+  ~ReaderBase();
+
+  std::uint64_t position() const noexcept { return next_; }  // the next sequence to read
+  std::uint64_t acked() const noexcept { return PositionWord::sequence(owned_.position_word); }
+  LostRange lost_range() const noexcept { return lost_; }    // after ReadOutcome::lost
+  bool gating() const noexcept { return gating_; }
+  const Ring& ring() const noexcept { return *ring_; }
+  std::shared_ptr<Ring> shared_ring() const noexcept { return ring_; }
+  WaitTarget wait_target() const noexcept { return {&map_, next_}; }
+
+  // Moves to the given place, within what is retained (and for a gating reader: not before what it has acked). Returns the position.
+  Result<std::uint64_t> seek(StartAt start);
+
+  // Everything read so far, or everything below `sequence`, is done with. False: fenced.
+  bool ack() noexcept { return ack(next_); }
+  bool ack(std::uint64_t sequence) noexcept;
+
+ protected:
+  ReaderBase(std::shared_ptr<Ring> ring, const std::optional<OwnedCursor>& owned, bool gating, std::uint64_t next);
+  bool cursor_was_taken() const noexcept;
+  bool owners_are_dead(std::uint64_t& end) const noexcept;
+  ReadOutcome report_overrun() noexcept;
+
+  std::shared_ptr<Ring> ring_;
+  RingMap map_;
+  OwnedCursor owned_;
+  MovedPointer<CursorLine> cursor_;  // null: an observer
+  bool gating_, fenced_ = false;
+  std::uint64_t next_;
+  std::uint32_t empty_polls_ = 0;
+  std::uint64_t looked_at_ns_ = 0;                      // when inspect() last ran
+  std::uint64_t stalled_at_ = ~std::uint64_t{0}, stalled_since_ns_ = 0;
+  LostRange lost_;
+  Clock clock_;
+  std::vector<std::byte> copy_;                         // a slot image; grows for arena payloads of overrunnable readers
+};
+
+template <class Schedule = FreeRunning>
+class BasicReader : public ReaderBase {
+ public:
+  // Errors: those of acquire_cursor; busy when the ring changes faster than it can be searched.
+  static Result<BasicReader> attach(std::shared_ptr<Ring> ring, const ReaderOptions& options = {});
+
+  // The next record, if there is one. Non-blocking. Its place is taken: the following call goes on behind it.
+  ReadOutcome next(RecordView& view) noexcept;
+
+  // Hands up to `most` records to `handler(const RecordView&)`; stops before anything else than a record, which the result names.
+  // Does not ack.
+  template <class Handler>
+  PollResult poll(Handler&& handler, std::uint64_t most = 256) {
+    PollResult result;
+    RecordView view;
+    while (result.records < most) {
+      result.outcome = next(view);
+      if (result.outcome != ReadOutcome::record) return result;
+      ++result.records;
+      handler(static_cast<const RecordView&>(view));
+    }
+    return result;
+  }
+
+ private:
+  using ReaderBase::ReaderBase;
+  enum class Resolution : std::uint8_t { deliver, skip, again, overrun, damaged, empty };
+
+  Resolution resolve_contested() noexcept;
+  Resolution resolve_uncommitted(std::uint64_t word) noexcept;
+  Resolution inspect(std::uint64_t word, std::uint64_t now) noexcept;
+  ReadOutcome deliver(RecordView& view) noexcept;
+  ReadOutcome deliver_copy(RecordView& view) noexcept;
+  ReadOutcome report_damaged(RecordView& view) noexcept;
+  RecordView make_view(const HeaderCopy& header, std::span<const std::byte> payload) const noexcept {
+    return {.sequence = next_,
+            .timestamp_ns = header.timestamp_ns,
+            .schema = header.schema_flags >> 8,
+            .flags = static_cast<std::uint8_t>(header.schema_flags),
+            .payload = payload};
+  }
+  bool passed_by() const noexcept {
+    std::atomic_thread_fence(std::memory_order_acquire);  // SYNC: claim-frontier
+    return map_.tail() > next_ + map_.slot_count;
+  }
+};
+
+using Reader = BasicReader<>;
+
+}  // namespace fabric::ipc
+
+#include "ipc/ring_reader_impl.hpp"

@@ -1,0 +1,200 @@
+#pragma once
+// The read path itself; included by ring_reader.hpp.
+
+#include "ipc/inspect.hpp"
+#include "ipc/record.hpp"
+#include "ipc/ring_reader.hpp"
+
+namespace fabric::ipc {
+
+inline constexpr std::uint64_t kInspectEveryNs = 20'000;
+inline constexpr std::uint32_t kPollsBeforeClock = 8;
+
+template <class Schedule>
+Result<BasicReader<Schedule>> BasicReader<Schedule>::attach(std::shared_ptr<Ring> ring, const ReaderOptions& options) {
+  const auto& map = ring->map();
+  auto start = find_start(map, options.start);
+  std::optional<OwnedCursor> owned;
+  const bool gating = options.cursor && options.cursor->gating;
+  if (options.cursor) {
+    auto acquired = acquire_cursor(*ring, *options.cursor, start);
+    if (!acquired) return acquired.error();
+    owned = *acquired;
+    start = PositionWord::sequence(owned->position_word);
+  }
+  return BasicReader(std::move(ring), owned, gating, start);
+}
+
+// Table C, row by row.
+template <class Schedule>
+ReadOutcome BasicReader<Schedule>::next(RecordView& view) noexcept {
+  if (!ring_->owned_by_this_process()) [[unlikely]] return ReadOutcome::wrong_process;
+  for (std::uint64_t tries = 0; tries < map_.patience(); ++tries) {
+    if (fenced_) [[unlikely]] return ReadOutcome::fenced;
+    Schedule::point(Step::read_word);
+    const auto word = map_.slot(next_).word.load(std::memory_order_acquire);  // SYNC: commit
+    auto resolution = Resolution::deliver;
+    if (word == map_.committed_word(next_)) [[likely]] {
+      Schedule::point(Step::read_horizon);
+      // SYNC: horizon (after the word: a word stored after a void was decided is seen together with the raised horizon)
+      if (next_ < map_.control->horizon.load(std::memory_order_acquire)) [[unlikely]] resolution = resolve_contested();
+    } else {
+      resolution = resolve_uncommitted(word);
+    }
+    switch (resolution) {
+      case Resolution::deliver: return deliver(view);
+      case Resolution::skip: ++next_; break;
+      case Resolution::again: break;
+      case Resolution::overrun: return report_overrun();
+      case Resolution::damaged: return report_damaged(view);
+      case Resolution::empty: return ReadOutcome::empty;
+    }
+  }
+  return ReadOutcome::empty;
+}
+
+template <class Schedule>
+auto BasicReader<Schedule>::resolve_contested() noexcept -> Resolution {
+  Schedule::point(Step::read_verdict);
+  const auto lap = map_.lap(next_);
+  auto verdict = load_verdict(map_, next_);
+  if (VerdictWord::lap(verdict) < lap) return Resolution::deliver;
+  if (VerdictWord::lap(verdict) > lap) return Resolution::overrun;
+  switch (VerdictWord::fate(verdict)) {
+    case Fate::voided: return Resolution::skip;
+    case Fate::kept: return Resolution::deliver;
+    default: break;
+  }
+  if (!ring_->writable()) return Resolution::deliver;  // it will be kept: its word is there
+  Schedule::point(Step::settle);
+  const auto kept = VerdictWord::make(lap, VerdictWord::run(verdict), Fate::kept);
+  map_.verdict(next_).compare_exchange_strong(verdict, kept, std::memory_order_seq_cst);
+  return Resolution::again;
+}
+
+template <class Schedule>
+auto BasicReader<Schedule>::resolve_uncommitted(std::uint64_t word) noexcept -> Resolution {
+  const auto lap = map_.lap(next_);
+  if (SlotWord::valid(word) && SlotWord::lap(word) > lap) return Resolution::overrun;
+  Schedule::point(Step::read_horizon);
+  if (next_ < map_.control->horizon.load(std::memory_order_acquire)) {
+    Schedule::point(Step::read_verdict);
+    const auto verdict = load_verdict(map_, next_);
+    if (VerdictWord::lap(verdict) > lap) return Resolution::overrun;
+    if (VerdictWord::lap(verdict) == lap) {
+      if (VerdictWord::fate(verdict) == Fate::voided) return Resolution::skip;
+      if (VerdictWord::fate(verdict) == Fate::kept) {  // committed since we loaded the word, or damaged
+        const auto fresh = map_.slot(next_).word.load(std::memory_order_acquire);
+        return SlotWord::valid(fresh) && SlotWord::lap(fresh) >= lap ? Resolution::again : Resolution::damaged;
+      }
+      if (ring_->writable()) {
+        settle<Schedule>(map_, next_);
+        return Resolution::again;
+      }
+    }
+  }
+  if (!Schedule::kImpatient && ++empty_polls_ < kPollsBeforeClock) return Resolution::empty;
+  const auto now = clock_.now_ns();
+  if (!Schedule::kImpatient && now - looked_at_ns_ < kInspectEveryNs) return Resolution::empty;
+  looked_at_ns_ = now;
+  return inspect(word, now);
+}
+
+// Nothing committed for a while: is a claim unfinished? Looks at `tail`, a line that publishers write, so not at every poll.
+template <class Schedule>
+auto BasicReader<Schedule>::inspect(std::uint64_t word, std::uint64_t now) noexcept -> Resolution {
+  if (cursor_was_taken()) {
+    fenced_ = true;
+    return Resolution::again;
+  }
+  const auto tail = map_.tail();
+  if (tail <= next_) return Resolution::empty;
+  if (tail - next_ > map_.slot_count) return Resolution::overrun;
+  const bool word_is_damaged = !SlotWord::valid(word);
+  const bool may_settle = ring_->writable() && map_.writers == WriterMode::many;  // a stride holds nobody's record up
+  if (!may_settle && !word_is_damaged) return Resolution::empty;
+  if (stalled_at_ != next_) {
+    stalled_at_ = next_;
+    stalled_since_ns_ = now;
+  }
+  auto end = next_ + 1;  // the whole claim is settled at once, not a bound per record
+  const bool nobody_left = owners_are_dead(end);
+  if (!nobody_left && now - stalled_since_ns_ < map_.void_after_ns) return Resolution::empty;
+  if (!ring_->writable()) return Resolution::damaged;
+  if (map_.writers == WriterMode::one) end = next_ + 1;
+  void_range<Schedule>(map_, next_, std::min({end, tail, next_ + map_.slot_count}));
+  return Resolution::again;
+}
+
+template <class Schedule>
+ReadOutcome BasicReader<Schedule>::deliver(RecordView& view) noexcept {
+  if (!gating_) return deliver_copy(view);
+  auto& slot = map_.slot(next_);
+  const auto header = load_header(slot);
+  auto payload = std::span<const std::byte>(map_.payload(slot), map_.inline_capacity());
+  std::uint64_t reference = 0;
+  if ((header.schema_flags & kInArena) != 0) [[unlikely]] {
+    const auto extent = load_reference(map_, slot);
+    reference = std::bit_cast<std::uint64_t>(extent);
+    payload = map_.extent(extent, header.payload_bytes);
+  }
+  if (header.payload_bytes > payload.size()) return report_damaged(view);
+  payload = payload.first(header.payload_bytes);
+  if (!verify(map_, next_, header, reference, payload)) return report_damaged(view);
+  view = make_view(header, payload);
+  ++next_;
+  empty_polls_ = 0;
+  return ReadOutcome::record;
+}
+
+// Copy, then look at the claim frontier, and only then believe: the slot's own word still shows the old lap while it is overwritten.
+template <class Schedule>
+ReadOutcome BasicReader<Schedule>::deliver_copy(RecordView& view) noexcept {
+  auto& slot = map_.slot(next_);
+  const auto header = load_header(slot);
+  const bool in_arena = (header.schema_flags & kInArena) != 0;
+  ArenaReference extent{};
+  auto payload = std::span<const std::byte>(map_.payload(slot), map_.inline_capacity());
+  std::uint64_t reference = 0;
+  if (in_arena) {
+    extent = load_reference(map_, slot);
+    reference = std::bit_cast<std::uint64_t>(extent);
+    payload = map_.extent(extent, header.payload_bytes);
+  }
+  const bool fits = header.payload_bytes <= payload.size();
+  if (fits) {
+    payload = payload.first(header.payload_bytes);
+    if (passed_by()) return report_overrun();  // before memory is reserved for what may be nonsense
+    if (payload.size() > copy_.size()) copy_.resize(payload.size());
+    Schedule::point(Step::read_word);
+    copy_shared(copy_.data(), payload.data(), payload.size());
+    payload = std::span<const std::byte>(copy_).first(payload.size());
+  }
+  Schedule::point(Step::read_horizon);
+  if (passed_by()) return report_overrun();
+  if (!fits || !verify(map_, next_, header, reference, payload)) {
+    if (in_arena && fits && extent_was_reused(map_, extent, next_)) {  // the record is whole, its payload is gone
+      lost_ = {next_, next_ + 1};
+      ++next_;
+      return ReadOutcome::lost;
+    }
+    return report_damaged(view);
+  }
+  view = make_view(header, payload);
+  ++next_;
+  empty_polls_ = 0;
+  return ReadOutcome::record;
+}
+
+template <class Schedule>
+ReadOutcome BasicReader<Schedule>::report_damaged(RecordView& view) noexcept {
+  auto& slot = map_.slot(next_);
+  copy_shared(copy_.data(), reinterpret_cast<const std::byte*>(&slot), map_.slot_bytes);
+  if (!gating_ && passed_by()) return report_overrun();
+  view = make_view(load_header(slot), std::span<const std::byte>(copy_).first(map_.slot_bytes));
+  ++next_;
+  empty_polls_ = 0;
+  return ReadOutcome::damaged;
+}
+
+}  // namespace fabric::ipc

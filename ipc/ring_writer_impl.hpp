@@ -1,0 +1,226 @@
+#pragma once
+// The publish path itself; included by ring_writer.hpp. Steps are numbered as in ipc/DESIGN.md, section 2.
+
+#include <algorithm>
+#include <utility>
+
+#include "ipc/ring_writer.hpp"
+
+namespace fabric::ipc {
+
+template <class Schedule>
+Result<BasicPublisher<Schedule>> BasicPublisher<Schedule>::attach(std::shared_ptr<Ring> ring,
+                                                                  const PublisherOptions& options) {
+  auto line = acquire_line(*ring);
+  if (!line) return line.error();
+  BasicPublisher publisher(std::move(ring), *line);
+  if (publisher.one_writer()) {
+    if (auto lease = publisher.acquire_lease(options.take_over); !lease) return lease.error();
+    publisher.unsettled_ = true;
+    const auto outcome = publisher.extend_claim(kMaxStride);
+    // No room: what the old owner left unfinished may be the very thing that readers wait for.
+    if (outcome == PublishOutcome::back_pressure) publisher.settle_below(publisher.map_.tail());
+    if (outcome != PublishOutcome::published && outcome != PublishOutcome::back_pressure)
+      return make_error(ErrorCode::busy, publisher.ring().path() + ": " + to_string(outcome));
+    publisher.leave_publish();
+  }
+  return publisher;
+}
+
+template <class Schedule>
+PublishOutcome BasicPublisher<Schedule>::commit_staged(const Staged& staged, std::uint64_t wanted,
+                                                       std::uint64_t now_ns) noexcept {
+  for (std::uint64_t tries = 0; tries < map_.patience(); ++tries) {
+    if (next_ == claim_end_) {
+      if (const auto outcome = extend_claim(wanted); outcome != PublishOutcome::published) return outcome;
+    }
+    const auto sequence = next_;
+    if (!slot_is_clean(sequence)) [[unlikely]] {  // step 4
+      void_own<Schedule>(map_, sequence);
+      ++next_;
+      line_->voided.store(++voided_, std::memory_order_relaxed);
+      continue;
+    }
+    Schedule::point(Step::write);
+    write(sequence, staged, now_ns);  // step 6
+    light_fence();                    // SYNC: commit-horizon
+    const bool stands = commit_stands<Schedule>(map_, sequence);
+    ++next_;
+    if (stands) [[likely]] {  // step 7
+      line_->published.store(++published_, std::memory_order_relaxed);
+      if (staged.options.sequence != nullptr) *staged.options.sequence = sequence;
+      return map_.sync == SyncMode::none ? PublishOutcome::published : write_back(sequence, staged.extent.block_count != 0 ? staged.payload : std::span<const std::byte>{});
+    }
+    line_->voided.store(++voided_, std::memory_order_relaxed);
+    if (one_writer() && !holds_lease()) {
+      drop_claim();
+      return PublishOutcome::fenced;
+    }
+    // The lost record is written again before any later one: our own order holds, also within this claim.
+  }
+  return PublishOutcome::damaged;
+}
+
+// Steps 2 and 3, and the first look at the sleepers (step 5).
+template <class Schedule>
+PublishOutcome BasicPublisher<Schedule>::extend_claim(std::uint64_t wanted) noexcept {
+  for (std::uint64_t tries = 0; tries < map_.patience(); ++tries) {
+    auto tail = map_.tail();
+    // SYNC: lease (after the load of tail: a successor changes the lease before it claims)
+    if (one_writer() && !holds_lease()) return PublishOutcome::fenced;
+    auto count = one_writer() ? std::min(kMaxStride, map_.slot_count / 4) : std::min(wanted, kMaxClaim);
+    if (const auto outcome = find_room(tail, count); outcome != PublishOutcome::published) return outcome;
+    Schedule::point(Step::intent);
+    // SYNC: intent (released by the CAS below; whoever claims on this slot later has read from that CAS)
+    line_->intent.store(IntentWord::make(tail, count, true), std::memory_order_relaxed);
+    Schedule::point(Step::claim);
+    if (!map_.control->tail.compare_exchange_strong(tail, tail + count, std::memory_order_acq_rel)) continue;
+    std::atomic_thread_fence(std::memory_order_release);  // SYNC: claim-frontier
+    next_ = tail;
+    claim_end_ = tail + count;
+    if (unsettled_) [[unlikely]] {  // DESIGN.md, section 3: claim first, then settle everything below the claim
+      settle_below(next_);
+      unsettled_ = false;
+    }
+    light_fence();  // SYNC: sleep-ticket
+    if (somebody_sleeps(*map_.control)) [[unlikely]] wake_sleepers(*map_.control);
+    Schedule::point(Step::inspect);
+    return PublishOutcome::published;
+  }
+  return PublishOutcome::damaged;
+}
+
+template <class Schedule>
+void BasicPublisher<Schedule>::settle_below(std::uint64_t end) noexcept {
+  void_range<Schedule>(map_, end > map_.slot_count ? end - map_.slot_count : 0, end);
+}
+
+template <class Schedule>
+PublishOutcome BasicPublisher<Schedule>::find_room(std::uint64_t tail, std::uint64_t& count) noexcept {
+  if (tail + count > map_.max_sequence()) return PublishOutcome::exhausted;
+  count = std::min(count, map_.slot_count / 2);
+  if (tail >= limit_) {
+    const auto refreshed = refresh_limit<Schedule>(map_, tail);
+    limit_ = refreshed.limit;
+    if (tail >= limit_) {
+      note_blocked(refreshed.slowest);
+      return PublishOutcome::back_pressure;
+    }
+  }
+  if (line_->blocked_since_ns.load(std::memory_order_relaxed) != 0) [[unlikely]] note_unblocked();
+  count = std::min(count, limit_ - tail);
+  return PublishOutcome::published;
+}
+
+// Table A.
+template <class Schedule>
+bool BasicPublisher<Schedule>::slot_is_clean(std::uint64_t sequence) noexcept {
+  const auto lap = map_.lap(sequence);
+  const auto word = map_.slot(sequence).word.load(std::memory_order_acquire);
+  const bool previous_lap = word == (lap == 1 ? 0 : SlotWord::committed(lap - 1));
+  if (previous_lap && (lap == 1 || sequence - map_.slot_count >= map_.control->horizon.load(std::memory_order_acquire)))
+      [[likely]] return true;
+  Schedule::point(Step::quarantine);
+  const auto verdict = settle<Schedule>(map_, sequence);
+  if (previous_lap && (lap == 1 || !says_void(verdict, lap - 1))) return true;
+  Schedule::point(Step::quarantine);
+  return !others_intend(sequence);
+}
+
+template <class Schedule>
+void BasicPublisher<Schedule>::write(std::uint64_t sequence, const Staged& staged, std::uint64_t now_ns) noexcept {
+  auto& slot = map_.slot(sequence);
+  auto* place = map_.payload(slot);
+  RecordMeta meta{.committed_word = map_.committed_word(sequence),
+                  .timestamp_ns = now_ns + static_cast<std::uint64_t>(map_.time_bias_ns),
+                  .payload_bytes = static_cast<std::uint32_t>(staged.payload.size()),
+                  .schema_flags = staged.options.schema << 8 | (staged.options.flags & (kExtended | kUserFlags)),
+                  .arena_reference = 0};
+  if (staged.extent.block_count != 0) [[unlikely]] {
+    meta.schema_flags |= kInArena;
+    meta.arena_reference = std::bit_cast<std::uint64_t>(staged.extent);
+    copy_shared(place, reinterpret_cast<const std::byte*>(&staged.extent), sizeof staged.extent);
+  } else {
+    copy_shared(place, staged.payload.data(), staged.payload.size());
+  }
+  Schedule::point(Step::write);
+  store_field(slot.checksum, record_checksum(meta, staged.hash, map_.salt));
+  store_field(slot.timestamp_ns, meta.timestamp_ns);
+  store_field(slot.payload_bytes, meta.payload_bytes);
+  store_field(slot.schema_flags, meta.schema_flags);
+  Schedule::point(Step::commit);
+  slot.word.store(meta.committed_word, std::memory_order_release);  // SYNC: commit
+}
+
+// A fenced owner's stride is settled by its successor, too; nobody has to wait for that.
+template <class Schedule>
+void BasicPublisher<Schedule>::drop_claim() noexcept {
+  for (; next_ != claim_end_; ++next_) void_own<Schedule>(map_, next_);
+}
+
+template <class Schedule>
+PublishOutcome BasicPublisher<Schedule>::publish_batch(std::span<const std::span<const std::byte>> payloads,
+                                                       std::size_t& published, RecordOptions options) noexcept {
+  published = 0;
+  const auto inline_bytes = map_.inline_capacity();
+  const bool all_inline = std::all_of(payloads.begin(), payloads.end(), [&](auto p) { return p.size() <= inline_bytes; });
+  if (!all_inline) {
+    for (const auto payload : payloads) {
+      if (const auto outcome = publish(payload, options); outcome != PublishOutcome::published) return outcome;
+      ++published;
+    }
+    return PublishOutcome::published;
+  }
+  if (!ring_->owned_by_this_process()) return PublishOutcome::wrong_process;
+  const auto now_ns = clock_.now_ns();
+  auto outcome = PublishOutcome::published;
+  enter_publish();
+  for (const auto payload : payloads) {
+    outcome = commit_staged({payload, hash_bytes(payload.data(), payload.size()), {}, options}, payloads.size() - published, now_ns);
+    if (outcome == PublishOutcome::published || outcome == PublishOutcome::sync_failed) ++published;
+    if (outcome != PublishOutcome::published) break;
+  }
+  leave_publish();
+  return outcome;
+}
+
+template <class Schedule>
+PublishOutcome BasicPublisher<Schedule>::publish_large(std::span<const std::byte> payload, RecordOptions options) noexcept {
+  auto room = claim(payload.size());
+  if (!room) return room.outcome();
+  std::memcpy(room.bytes().data(), payload.data(), payload.size());
+  return room.commit(payload.size(), options);
+}
+
+template <class Schedule>
+BasicClaim<Schedule> BasicPublisher<Schedule>::claim(std::size_t bytes) noexcept {
+  using Room = BasicClaim<Schedule>;
+  if (!ring_->owned_by_this_process()) return Room(PublishOutcome::wrong_process);
+  if (bytes <= map_.inline_capacity()) return Room(this, std::span(staging_).first(bytes), {});
+  if (bytes > max_payload_bytes()) return Room(PublishOutcome::too_large);
+  ArenaReference extent{};
+  if (!stage_extent(bytes, extent)) return Room(PublishOutcome::arena_full);
+  return Room(this, map_.extent(extent, bytes), extent);
+}
+
+template <class Schedule>
+PublishOutcome BasicClaim<Schedule>::commit(std::size_t bytes, RecordOptions options) noexcept {
+  if (publisher_ == nullptr) return outcome_;
+  const auto payload = std::span<const std::byte>(bytes_.first(std::min(bytes, bytes_.size())));
+  std::uint64_t sequence = 0;
+  auto* wanted_sequence = std::exchange(options.sequence, &sequence);
+  const auto outcome =
+      publisher_->commit_record({payload, hash_bytes(payload.data(), payload.size()), extent_, options});
+  if (outcome != PublishOutcome::published && outcome != PublishOutcome::sync_failed) return outcome;
+  if (wanted_sequence != nullptr) *wanted_sequence = sequence;
+  if (extent_.block_count != 0) publisher_->arena_.stamp(extent_, publisher_->holder_, sequence);
+  publisher_ = nullptr;
+  return outcome;
+}
+
+template <class Schedule>
+BasicClaim<Schedule>::~BasicClaim() {
+  if (publisher_ != nullptr && extent_.block_count != 0) publisher_->arena_.release(extent_, publisher_->holder_);
+}
+
+}  // namespace fabric::ipc

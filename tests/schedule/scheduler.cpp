@@ -1,0 +1,73 @@
+#include "tests/schedule/scheduler.hpp"
+
+#include <stdexcept>
+
+namespace fabric::ipc::testing {
+namespace {
+
+constexpr std::size_t kStackBytes = 256 << 10;
+Scheduler* running = nullptr;
+
+}  // namespace
+
+Scheduler::Scheduler(std::uint64_t seed) : random_(seed) { running = this; }
+Scheduler::~Scheduler() { running = nullptr; }
+
+std::size_t Scheduler::add(std::function<void()> body) {
+  auto actor = std::make_unique<Actor>();
+  actor->body = std::move(body);
+  actor->stack = std::make_unique<std::byte[]>(kStackBytes);
+  getcontext(&actor->context);
+  actor->context.uc_stack.ss_sp = actor->stack.get();
+  actor->context.uc_stack.ss_size = kStackBytes;
+  actor->context.uc_link = &home_;
+  makecontext(&actor->context, &Scheduler::enter, 0);
+  actors_.push_back(std::move(actor));
+  return actors_.size() - 1;
+}
+
+void Scheduler::enter() {
+  auto& actor = *running->actors_[running->current_];
+  actor.body();
+  actor.done = true;
+}
+
+void Scheduler::give_way() {
+  if (running == nullptr) return;  // set-up and audit run freely
+  auto& scheduler = *running;
+  if (scheduler.steps_ == 0) return;
+  swapcontext(&scheduler.actors_[scheduler.current_]->context, &scheduler.home_);
+}
+
+void Scheduler::kill(std::size_t actor) { actors_[actor]->killed = true; }
+
+// Uniformly among the runnable, but for the victim, which stands still until its time is over or nobody else can go on.
+std::size_t Scheduler::pick() {
+  if (steps_ >= victim_until_) {
+    victim_ = random_() % actors_.size();
+    victim_until_ = steps_ + (one_in(4) ? 1 + random_() % 400 : 1 + random_() % 12);
+  }
+  std::vector<std::size_t> runnable;
+  for (std::size_t i = 0; i < actors_.size(); ++i)
+    if (!actors_[i]->done && !actors_[i]->killed && i != victim_) runnable.push_back(i);
+  if (!runnable.empty()) return runnable[random_() % runnable.size()];
+  if (!actors_[victim_]->done && !actors_[victim_]->killed) return victim_;
+  return actors_.size();
+}
+
+bool Scheduler::run(std::uint64_t most_steps) {
+  while (steps_ < most_steps) {
+    ++steps_;
+    if (hook_) hook_();
+    current_ = pick();
+    if (current_ == actors_.size()) {
+      running = nullptr;
+      return true;
+    }
+    swapcontext(&home_, &actors_[current_]->context);
+  }
+  running = nullptr;
+  return false;
+}
+
+}  // namespace fabric::ipc::testing
