@@ -11,8 +11,8 @@
 // | stamped(s), s < limit - slot_count        | yes, CAS to held                                           |
 // | stamped(s) otherwise                      | no: a gating reader may still need it                      |
 // | held, its holder alive                    | no                                                         |
-// | held, its holder gone                     | after stamping it with tail - 1 (>= its record's sequence) |
-// | anything else (damage)                    | after stamping it with tail - 1                            |
+// | held, its holder gone                     | after stamping it with the last record's sequence          |
+// | anything else (damage)                    | the same                                                   |
 //
 // A holder is a publisher line and its incarnation, so a block of a dead publisher never passes for one of its successor on the
 // same line:
@@ -24,6 +24,7 @@
 // Allocation goes round the arena, so old payloads stay readable for as long as there is room. Every step is one CAS, so a
 // kill leaves each block in a row of the table. Lock-free; no system call (proof of death is the caller's).
 
+#include "ipc/inspect.hpp"
 #include "ipc/ring_file.hpp"
 
 namespace fabric::ipc {
@@ -84,18 +85,20 @@ class Arena {
   }
 
   // Stamps what nobody will: blocks whose holder is gone, and damaged words. `alive(line)` says whether the line has a live owner.
-  // Returns how many. The stamp is the last claimed sequence, read only after the proof that the holder is gone: read before, the
-  // holder could still commit a record behind it, or a live publisher stamp a later one, and the block would be free too early.
+  // Returns how many. The stamp is the last record's sequence, looked for only after the proof that the holder is gone: before, the
+  // holder could still commit a later one, and the block would be free too early. Nor later than that record: what is behind it (a
+  // one-writer stride, say) may never be published as long as there is no room.
   template <class Alive>
   std::uint32_t adopt(Alive&& alive) noexcept {
     std::uint32_t adopted = 0;
     for (std::uint32_t i = 0; i < map_->arena_block_count; ++i) {
       auto seen = map_->blocks[i].load(std::memory_order_acquire);
       const bool gone = state(seen) == BlockState::held && holder_is_gone(seen >> 2, alive);
-      const auto tail = map_->tail();
-      const bool lost = gone || (state(seen) == BlockState::stamped && (seen >> 2) >= tail) || (seen & 3) == 3;
-      const auto last = tail == 0 ? word(0, BlockState::free) : word(tail - 1, BlockState::stamped);
-      if (lost && map_->blocks[i].compare_exchange_strong(seen, last)) ++adopted;
+      const bool lost = gone || (state(seen) == BlockState::stamped && (seen >> 2) >= map_->tail()) || (seen & 3) == 3;
+      if (!lost) continue;
+      const auto head = find_head(*map_);
+      const auto last = head == 0 ? word(0, BlockState::free) : word(head - 1, BlockState::stamped);
+      if (map_->blocks[i].compare_exchange_strong(seen, last)) ++adopted;
     }
     return adopted;
   }

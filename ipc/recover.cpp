@@ -11,7 +11,7 @@
 // | gate      | the slowest gating cursor + N, or tail + N                                                       |
 // | cursors   | no owner, clamped to [tail - N, tail]; those that were still joining, or not durable, are freed    |
 // | lines     | no owner, no intent                                                                              |
-// | blocks    | held ones, and those of sequences behind the tail, are stamped with tail - 1                     |
+// | blocks    | held ones, and those of sequences behind the tail, are stamped with the last record's sequence    |
 // | boot      | a new record with this boot, beside the old one; written last                                               |
 
 #include <fcntl.h>

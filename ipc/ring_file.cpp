@@ -89,9 +89,8 @@ std::uint64_t boot_hash(BootRecord record, const RingHeader& header) noexcept {
   return hash_bytes(&record, sizeof record);
 }
 
-BootRecord this_boot(const RingHeader& header, std::uint64_t generation) noexcept {
+BootRecord make_boot(const RingHeader& header, std::uint64_t generation, const std::array<std::uint8_t, 16>& boot) noexcept {
   BootRecord record{.checksum = 0, .generation = generation, .time_bias_ns = realtime_bias_ns(), .boot_id = {}};
-  const auto boot = boot_id();
   std::memcpy(record.boot_id, boot.data(), sizeof record.boot_id);
   record.checksum = boot_hash(record, header);
   return record;
@@ -111,7 +110,7 @@ std::optional<BootRecord> read_boot(std::span<const std::byte> bytes, const Ring
 
 void initialise(std::span<std::byte> bytes, const RingHeader& header) {
   std::memcpy(bytes.data(), &header, sizeof header);
-  const auto boot = this_boot(header, 0);
+  const auto boot = make_boot(header, 0, boot_id());
   std::memcpy(bytes.data() + kBootOffsets[0], &boot, sizeof boot);
   auto* control = reinterpret_cast<ControlLines*>(bytes.data() + kPage);
   control->gate.store(header.slot_count << 12, std::memory_order_relaxed);
@@ -213,8 +212,8 @@ Result<RingFile> RingFile::attach_any_boot(const std::string& path, const MapOpt
   return RingFile(std::move(*segment), *header, *boot, path, options.access);
 }
 
-Result<void> RingFile::adopt_boot() noexcept {
-  boot_ = this_boot(header_, boot_.generation + 1);
+Result<void> RingFile::adopt_boot(std::array<std::uint8_t, 16> boot) noexcept {
+  boot_ = make_boot(header_, boot_.generation + 1, boot);
   std::memcpy(map_.base + kBootOffsets[boot_.generation % 2], &boot_, sizeof boot_);
   map_.time_bias_ns = boot_.time_bias_ns;
   return segment_.sync(0, kPage, true);

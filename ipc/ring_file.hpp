@@ -8,6 +8,7 @@
 // Thread safety: RingFile is immutable after create/attach; RingMap may be used from any thread.
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -92,7 +93,7 @@ class RingFile {
 
   // For recover_ring() alone: attaches read-write whatever the boot, and finally makes the file one of this boot.
   static Result<RingFile> attach_for_recovery(const std::string& path);
-  Result<void> adopt_boot() noexcept;
+  Result<void> adopt_boot(std::array<std::uint8_t, 16> boot = boot_id()) noexcept;
 
   const RingMap& map() const noexcept { return map_; }
   const RingHeader& header() const noexcept { return header_; }  // the private copy

@@ -45,16 +45,6 @@ bool publisher_is_busy(const RingMap& map, std::uint64_t position) noexcept {
   return false;
 }
 
-// Something to look at: committed, voided, damaged, or claimed and not committed (that is settled after a bound).
-bool must_look(const RingMap& map, std::uint64_t position) noexcept {
-  const auto word = map.slot(position).word.load(std::memory_order_acquire);
-  if (!SlotWord::valid(word) || SlotWord::lap(word) >= map.lap(position)) return true;
-  if (position < map.control->horizon.load(std::memory_order_acquire) &&
-      VerdictWord::lap(load_verdict(map, position)) >= map.lap(position))
-    return true;
-  return map.writers == WriterMode::many && map.tail() > position;
-}
-
 void futex_wait_all(std::span<const WaitTarget> targets, std::span<const std::uint32_t> values, std::uint64_t ns) noexcept {
   if (targets.size() == 1) {
     const auto time = to_timespec(ns);
@@ -79,6 +69,16 @@ void futex_wait_all(std::span<const WaitTarget> targets, std::span<const std::ui
 
 }  // namespace
 
+bool something_to_read(const WaitTarget& target) noexcept {
+  const auto& map = *target.map;
+  const auto word = map.slot(target.position).word.load(std::memory_order_acquire);
+  if (!SlotWord::valid(word) || SlotWord::lap(word) >= map.lap(target.position)) return true;
+  if (target.position < map.control->horizon.load(std::memory_order_acquire) &&
+      VerdictWord::lap(load_verdict(map, target.position)) >= map.lap(target.position))
+    return true;
+  return map.writers == WriterMode::many && map.tail() > target.position;
+}
+
 void wake_sleepers(ControlLines& control) noexcept {
   auto sleep = control.sleep.load(std::memory_order_seq_cst);
   const auto tickets = sleep >> 32;
@@ -89,7 +89,8 @@ void wake_sleepers(ControlLines& control) noexcept {
   control.sleep.compare_exchange_strong(sleep, tickets << 32 | tickets, std::memory_order_seq_cst);
 }
 
-void sleep_on(std::span<const WaitTarget> all, std::uint64_t timeout_ns, std::uint64_t nap_ns) noexcept {
+void sleep_on(std::span<const WaitTarget> all, std::uint64_t timeout_ns, std::uint64_t nap_ns,
+              const std::atomic<bool>* cancel) noexcept {
   if (all.empty() || timeout_ns == 0) return;
   const auto targets = all.first(std::min(all.size(), kMostRings));
   std::array<std::uint32_t, kMostRings> values{};
@@ -99,10 +100,11 @@ void sleep_on(std::span<const WaitTarget> all, std::uint64_t timeout_ns, std::ui
     control.sleep.fetch_add(std::uint64_t{1} << 32, std::memory_order_seq_cst);
   }
   heavy_fence();  // SYNC: sleep-ticket
+  if (cancel != nullptr && cancel->load(std::memory_order_seq_cst)) return;
   // Intents first, slots second: the other way round a publisher could commit, die and have its line cleared in between.
   bool nap_only = all.size() > kMostRings;
   for (const auto& target : targets) nap_only |= publisher_is_busy(*target.map, target.position);
-  for (const auto& target : targets) nap_only |= must_look(*target.map, target.position);
+  for (const auto& target : targets) nap_only |= something_to_read(target);
   futex_wait_all(targets, values, nap_only ? std::min(timeout_ns, nap_ns) : timeout_ns);
 }
 

@@ -42,9 +42,15 @@ struct WaitTarget {
   std::uint64_t position;  // the sequence the reader waits for
 };
 
+// Whether the slot at the position deserves a poll: committed, voided, damaged, or claimed and unfinished (that is settled after a
+// bound). Lock-free, no system call.
+bool something_to_read(const WaitTarget& target) noexcept;
+
 // Sleeps until one of the rings is woken, `timeout_ns` has passed, or a nap of `nap_ns` is over where a sleep would not be safe.
 // May return early; the caller polls again. Blocks. Rings attached for writing. At most 128; more are covered by a nap.
-void sleep_on(std::span<const WaitTarget> targets, std::uint64_t timeout_ns, std::uint64_t nap_ns) noexcept;
+// Whoever wants to end a sleep sets `*cancel` and then calls wake_sleepers() for the rings: it is not slept through.
+void sleep_on(std::span<const WaitTarget> targets, std::uint64_t timeout_ns, std::uint64_t nap_ns,
+              const std::atomic<bool>* cancel = nullptr) noexcept;
 
 // Spinning state of one reader; see WaitStrategy. Not thread-safe: one per reader thread.
 class Idler {

@@ -1,6 +1,7 @@
 #include "tests/support/child.hpp"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,6 +64,7 @@ Child::Child(const std::function<int(const Channel&)>& body) : channel_(-1, -1) 
   pid_ = ::fork();
   if (pid_ < 0) fail("fork");
   if (pid_ == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that is killed leaves nobody behind
     ::close(down[1]);
     ::close(up[0]);
     ::_exit(body(Channel(down[0], up[1])));
