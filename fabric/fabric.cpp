@@ -27,17 +27,17 @@ constexpr auto kRecoveryNap = std::chrono::milliseconds(2);
 
 // Files for a group that cannot get into the fabric directory would be of no use to it.
 Result<void> check_mode(const std::string& directory, mode_t wanted) {
-  struct stat info{};
+  struct stat info {};
   if (::stat(directory.c_str(), &info) != 0) return system_error("fabric directory " + directory, errno);
   const bool group = (wanted & 060) != 0 && (info.st_mode & 010) == 0;
   const bool others = (wanted & 06) != 0 && (info.st_mode & 01) == 0;
   if (!group && !others) return {};
   char text[32];
   std::snprintf(text, sizeof text, "%03o", static_cast<unsigned>(info.st_mode & 0777));
-  return make_error(ErrorCode::invalid_argument,
-                    std::string("a mode for ") + (group ? "the group" : "others") + " is of no use: fabric directory " +
-                        directory + " has mode " + text + "; chmod " + (group ? "g" : "o") + "+rwx it first" +
-                        (group ? " (and chgrp it)" : ""));
+  return make_error(ErrorCode::invalid_argument, std::string("a mode for ") + (group ? "the group" : "others") +
+                                                     " is of no use: fabric directory " + directory + " has mode " +
+                                                     text + "; chmod " + (group ? "g" : "o") + "+rwx it first" +
+                                                     (group ? " (and chgrp it)" : ""));
 }
 
 Result<void> create_partitions(const std::string& directory, const TopicOptions& options) {
@@ -63,8 +63,8 @@ Result<void> check_place(const ipc::RingHeader& header, const std::string& topic
   if (name == topic && header.partition == partition && header.partition_count == partitions) return {};
   return make_error(ErrorCode::corrupt, path + ": this is partition " + std::to_string(header.partition) + " of " +
                                             std::to_string(header.partition_count) + " of topic '" + name + "', not " +
-                                            std::to_string(partition) + " of " + std::to_string(partitions) + " of '" + topic +
-                                            "'; move the file back, or restore the topic");
+                                            std::to_string(partition) + " of " + std::to_string(partitions) + " of '" +
+                                            topic + "'; move the file back, or restore the topic");
 }
 
 Result<std::uint32_t> count_partitions(const std::string& directory, const std::string& topic) {
@@ -73,7 +73,8 @@ Result<std::uint32_t> count_partitions(const std::string& directory, const std::
   if (!file) return file.error();
   const auto count = file->header().partition_count;
   if (count == 0 || count > kMaxPartitions)
-    return make_error(ErrorCode::corrupt, path + ": its header says " + std::to_string(count) + " partitions; run evf fsck");
+    return make_error(ErrorCode::corrupt,
+                      path + ": its header says " + std::to_string(count) + " partitions; run evf fsck");
   if (auto placed = check_place(file->header(), topic, 0, count, path); !placed) return placed.error();
   return count;
 }
@@ -111,8 +112,8 @@ Result<void> check_unused(const std::string& fabric_directory, const std::string
   auto members = ipc::Members::open(fabric_directory);
   if (!members) return members.error();
   const auto busy = [&](ipc::MemberId owner, const std::string& what) {
-    return make_error(ErrorCode::busy, "topic '" + topic + "' is in use: " + describe_member(members->list(), owner) + " " +
-                                           what + " " + path + "; stop it, or delete by force");
+    return make_error(ErrorCode::busy, "topic '" + topic + "' is in use: " + describe_member(members->list(), owner) +
+                                           " " + what + " " + path + "; stop it, or delete by force");
   };
   const auto& map = file->map();
   for (std::uint32_t i = 0; i < map.max_publishers; ++i) {
@@ -120,7 +121,8 @@ Result<void> check_unused(const std::string& fabric_directory, const std::string
     if (owner != 0 && members->is_alive(owner)) return busy(owner, "publishes to");
   }
   for (const auto& cursor : ipc::list_cursors(map)) {
-    if (cursor.owner != 0 && members->is_alive(cursor.owner)) return busy(cursor.owner, "owns cursor '" + cursor.name + "' of");
+    if (cursor.owner != 0 && members->is_alive(cursor.owner))
+      return busy(cursor.owner, "owns cursor '" + cursor.name + "' of");
   }
   return {};
 }
@@ -139,13 +141,15 @@ std::uint32_t Topic::partition_of(std::span<const std::byte> key) const noexcept
 
 Result<Fabric> Fabric::open(const std::string& directory, bool create) {
   if (directory.empty())
-    return make_error(ErrorCode::invalid_argument, "the fabric directory has an empty name; leave it out for the default");
+    return make_error(ErrorCode::invalid_argument,
+                      "the fabric directory has an empty name; leave it out for the default");
   std::error_code fault;
   auto path = std::filesystem::absolute(directory, fault).lexically_normal().string();
   if (fault) return system_error("find fabric directory " + directory, fault.value());
   if (path.size() > 1 && path.back() == '/') path.pop_back();
-  if (create && ::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return system_error("create fabric directory " + path, errno);
-  struct stat info{};
+  if (create && ::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+    return system_error("create fabric directory " + path, errno);
+  struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return system_error("fabric directory " + path, errno);
   if (!S_ISDIR(info.st_mode))
     return make_error(ErrorCode::invalid_argument, path + " is no directory; name a directory for the fabric");
@@ -160,7 +164,8 @@ std::string Fabric::partition_path(const std::string& topic, std::uint32_t parti
 Result<void> Fabric::create_topic(const TopicOptions& options) const {
   if (auto named = check_topic_name(options.name); !named) return named;
   if (options.partitions == 0 || options.partitions > kMaxPartitions)
-    return make_error(ErrorCode::invalid_argument, "topic '" + options.name + "': " + std::to_string(options.partitions) +
+    return make_error(ErrorCode::invalid_argument, "topic '" + options.name +
+                                                       "': " + std::to_string(options.partitions) +
                                                        " partitions; use 1 to " + std::to_string(kMaxPartitions));
   if (auto fits = check_mode(directory_, options.ring.file.mode); !fits) return fits;
   auto self = prepare_directory(directory_);
@@ -180,7 +185,7 @@ Result<void> Fabric::create_topic(const TopicOptions& options) const {
 Result<std::string> Fabric::existing_topic(const std::string& name) const {
   if (auto named = check_topic_name(name); !named) return named.error();
   auto path = topics_directory(directory_) + "/" + name;
-  struct stat info{};
+  struct stat info {};
   if (::stat(path.c_str(), &info) == 0) return path;
   if (errno != ENOENT) return system_error("topic '" + name + "' in " + directory_, errno);
   return make_error(ErrorCode::not_found, "topic '" + name + "' does not exist in " + directory_ +
@@ -217,7 +222,8 @@ Result<TopicInfo> Fabric::describe_topic(const std::string& name) const {
     const auto file_path = partition_file(*path, partition);
     auto file = ipc::RingFile::attach(file_path, {.access = ipc::Access::read_only});
     if (!file) return file.error();
-    if (auto placed = check_place(file->header(), name, partition, *partitions, file_path); !placed) return placed.error();
+    if (auto placed = check_place(file->header(), name, partition, *partitions, file_path); !placed)
+      return placed.error();
     if (partition == 0) info.header = file->header();
     info.file_bytes += file->header().file_bytes;
   }

@@ -10,11 +10,10 @@
 //   consumer->ack();
 //
 // On disk (or in memory):  DIR/members   DIR/topics/NAME/0.ring, 1.ring, ...
-// A topic appears and disappears whole: it is made under another name and renamed. A creator killed half way leaves only that
-// other name, which the next create_topic() or delete_topic() removes once the creator is proven dead.
-// Who may take part is decided by mode and group of DIR, which `members` and `topics` follow; who may use a topic by those of
-// its files (TopicOptions.ring.file).
-// Thread-safe: Fabric and Topic are immutable after they were opened.
+// A topic appears and disappears whole: it is made under another name and renamed. A creator killed half way leaves
+// only that other name, which the next create_topic() or delete_topic() removes once the creator is proven dead. Who
+// may take part is decided by mode and group of DIR, which `members` and `topics` follow; who may use a topic by those
+// of its files (TopicOptions.ring.file). Thread-safe: Fabric and Topic are immutable after they were opened.
 
 #include <cstdint>
 #include <memory>
@@ -55,7 +54,8 @@ class Topic {
   const std::string& name() const noexcept { return name_; }
   std::uint32_t partitions() const noexcept { return static_cast<std::uint32_t>(rings_.size()); }
   const std::shared_ptr<ipc::Ring>& ring(std::uint32_t partition) const { return rings_[partition]; }
-  // XXH3-64 of the key modulo the number of partitions: the same from every process and binding. Empty keys go to partition 0.
+  // XXH3-64 of the key modulo the number of partitions: the same from every process and binding. Empty keys go to
+  // partition 0.
   std::uint32_t partition_of(std::span<const std::byte> key) const noexcept;
 
  private:
@@ -76,16 +76,17 @@ class Fabric {
   // Errors: invalid_argument (name, partitions, geometry; a mode for others whom the fabric directory does not let in),
   // already_exists, no_space, permission. Atomic. Blocks on the file system.
   Result<void> create_topic(const TopicOptions& options) const;
-  // Errors: not_found, busy (a live publisher, or a live reader with a cursor), corrupt or incompatible (so nobody can tell who uses
-  // it), permission. With `force` nobody is asked. Processes that have it mapped, or attach at this moment, keep what they have;
-  // nobody else finds it any more. Atomic.
+  // Errors: not_found, busy (a live publisher, or a live reader with a cursor), corrupt or incompatible (so nobody can
+  // tell who uses it), permission. With `force` nobody is asked. Processes that have it mapped, or attach at this
+  // moment, keep what they have; nobody else finds it any more. Atomic.
   Result<void> delete_topic(const std::string& name, bool force = false) const;
   // Names, sorted. Entries that are no topics are left out.
   Result<std::vector<std::string>> topic_names() const;
   Result<TopicInfo> describe_topic(const std::string& name) const;
-  // Attaches to all partitions. Errors: not_found, permission, corrupt, incompatible, busy. A ring on disk of an earlier boot is
-  // recovered first (read-write only; waits up to 10 s while another process does it).
-  Result<std::shared_ptr<const Topic>> topic(const std::string& name, ipc::Access access = ipc::Access::read_write) const;
+  // Attaches to all partitions. Errors: not_found, permission, corrupt, incompatible, busy. A ring on disk of an
+  // earlier boot is recovered first (read-write only; waits up to 10 s while another process does it).
+  Result<std::shared_ptr<const Topic>> topic(const std::string& name,
+                                             ipc::Access access = ipc::Access::read_write) const;
   std::string partition_path(const std::string& topic, std::uint32_t partition) const;
   // Removes what killed creators and deleters left; returns how many. create_topic() and delete_topic() do it as well.
   Result<std::size_t> remove_leftovers() const;

@@ -67,7 +67,8 @@ std::string hexadecimal(std::uint64_t value) {
 
 Result<std::string> private_path(const std::string& fabric_directory, const std::string& topic, ipc::MemberId self) {
   std::uint64_t random = 0;
-  if (::getrandom(&random, sizeof random, 0) != sizeof random) return system_error("getrandom for a private name", errno);
+  if (::getrandom(&random, sizeof random, 0) != sizeof random)
+    return system_error("getrandom for a private name", errno);
   return topics_directory(fabric_directory) + "/." + topic + "." + hexadecimal(self) + "." + hexadecimal(random) +
          kPrivateSuffix;
 }
@@ -84,17 +85,18 @@ std::optional<ipc::MemberId> owner_of(std::string_view name) {
   return owner;
 }
 
-// Renames without replacing anything; where the file system cannot say so, rename(2) still refuses to replace a directory that
-// is not empty.
+// Renames without replacing anything; where the file system cannot say so, rename(2) still refuses to replace a
+// directory that is not empty.
 int rename_new(const std::string& from, const std::string& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return errno;
   return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
 }
 
-// Mode and group of the fabric directory decide who takes part, so what lies in it follows them. Only its owner can do it.
+// Mode and group of the fabric directory decide who takes part, so what lies in it follows them. Only its owner can do
+// it.
 Result<void> follow_directory(const std::string& path, const struct stat& directory, mode_t mode) {
-  struct stat now{};
+  struct stat now {};
   if (::stat(path.c_str(), &now) != 0) return system_error("stat " + path, errno);
   if (now.st_uid != ::geteuid()) return {};
   if (now.st_gid != directory.st_gid && ::chown(path.c_str(), static_cast<uid_t>(-1), directory.st_gid) != 0)
@@ -114,7 +116,8 @@ Result<void> check_topic_name(const std::string& name) {
   if (name.size() > kMaxTopicName) return bad("has " + std::to_string(name.size()) + " bytes");
   if (name.front() == '.') return bad("starts with a dot");
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
   };
   if (!std::all_of(name.begin(), name.end(), allowed)) return bad("has other characters");
   return {};
@@ -127,7 +130,7 @@ std::string partition_file(const std::string& topic_directory, std::uint32_t par
 }
 
 Result<std::shared_ptr<ipc::Membership>> prepare_directory(const std::string& fabric_directory) {
-  struct stat directory{};
+  struct stat directory {};
   if (::stat(fabric_directory.c_str(), &directory) != 0)
     return system_error("fabric directory " + fabric_directory, errno);
   const mode_t mode = directory.st_mode & 07777;
@@ -179,9 +182,9 @@ Result<void> PrivateDirectory::remove() {
 }
 
 Result<void> adopt_mode(const std::string& topic_directory, const std::string& file) {
-  struct stat of_file{};
+  struct stat of_file {};
   if (::stat(file.c_str(), &of_file) != 0) return system_error("stat " + file, errno);
-  struct stat of_directory{};
+  struct stat of_directory {};
   if (::stat(topic_directory.c_str(), &of_directory) != 0) return system_error("stat " + topic_directory, errno);
   const mode_t readable = of_file.st_mode & 044;
   if (of_directory.st_gid != of_file.st_gid &&
@@ -226,7 +229,7 @@ Result<std::vector<std::string>> list_topics(const std::string& fabric_directory
     return names.error();
   }
   std::erase_if(*names, [&](const std::string& name) {
-    struct stat file{};
+    struct stat file {};
     return !check_topic_name(name) || ::stat(partition_file(topics + "/" + name, 0).c_str(), &file) != 0 ||
            !S_ISREG(file.st_mode);
   });

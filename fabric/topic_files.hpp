@@ -3,11 +3,12 @@
 //
 //   DIR/members                          who lives; its mode and group follow DIR
 //   DIR/topics/NAME/0.ring ...           a topic
-//   DIR/topics/.NAME.<member>.<random>.tmp/   one that is being made or deleted by the member with this id (hexadecimal)
+//   DIR/topics/.NAME.<member>.<random>.tmp/   one that is being made or deleted by the member with this id
+//   (hexadecimal)
 //
-// A member killed half way leaves only such a private directory. Its id is never used again and its death is proven by the kernel
-// (ipc/liveness.hpp), so whoever makes or deletes a topic next removes what the dead left.
-// Thread-safe: all functions. Not for hot paths.
+// A member killed half way leaves only such a private directory. Its id is never used again and its death is proven by
+// the kernel (ipc/liveness.hpp), so whoever makes or deletes a topic next removes what the dead left. Thread-safe: all
+// functions. Not for hot paths.
 
 #include <string>
 #include <vector>
@@ -30,11 +31,13 @@ std::string partition_file(const std::string& topic_directory, std::uint32_t par
 // Errors: permission, not_found, those of Membership::join.
 ipc::Result<std::shared_ptr<ipc::Membership>> prepare_directory(const std::string& fabric_directory);
 
-// A private directory of this process; removed with what is in it unless it was published or has taken over a topic's files.
+// A private directory of this process; removed with what is in it unless it was published or has taken over a topic's
+// files.
 class PrivateDirectory {
  public:
   // An empty one, mode 0700. Errors: permission, no_space, system.
-  static ipc::Result<PrivateDirectory> create(const std::string& fabric_directory, const std::string& topic, ipc::MemberId self);
+  static ipc::Result<PrivateDirectory> create(const std::string& fabric_directory, const std::string& topic,
+                                              ipc::MemberId self);
   // Renames the topic's directory to a private one: nobody finds it any more. Errors: not_found, permission, system.
   static ipc::Result<PrivateDirectory> take_topic(const std::string& fabric_directory, const std::string& topic,
                                                   ipc::MemberId self);

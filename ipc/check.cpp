@@ -72,7 +72,7 @@ void Checker::check_control() {
   const auto slots = map_.slot_count;
   const auto horizon = load(control.horizon);
   const auto early_limit = load(control.gate) >> 12;
-  const auto tail = map_.tail();
+  const auto tail = load(control.tail);  // as it stands there: RingMap::tail() is bounded
   const auto limit = load(control.gate) >> 12;
   if (tail > map_.max_sequence())
     report(ProblemKind::control, &control.tail, "tail " + number(tail) + " is beyond the last possible sequence");
@@ -92,8 +92,7 @@ void Checker::check_control() {
 
 void Checker::check_slots() {
   result_.end = find_head(map_);
-  result_.first = std::min(oldest_sequence(map_), result_.end);
-  if (result_.end - result_.first > map_.slot_count) result_.first = result_.end - map_.slot_count;
+  result_.first = oldest_below(map_, result_.end);
   for (auto sequence = result_.first; sequence < result_.end; ++sequence) check_slot(sequence);
 }
 

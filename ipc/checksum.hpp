@@ -2,7 +2,8 @@
 // Checksums of records: XXH3-64 in two steps, so that the payload is hashed before anything is claimed.
 //
 //   payload_hash  = XXH3(payload)                                  staged, before the claim
-//   checksum      = XXH3({word, timestamp, length|schema|flags, arena reference}, seed = payload_hash ^ salt)
+//   checksum      = XXH3({word, timestamp, length|schema|flags, arena hash}, seed = payload_hash ^ salt)
+//   arena hash    = XXH3(ArenaSlot), 0 of an inline record
 //
 // The committed slot word contains the lap, and with the slot's place the sequence; the salt is the ring's random id. So
 // a record of another sequence, slot lap or ring never verifies. Thread-safe, no allocation. Cost: 2 ns + the payload.
@@ -24,7 +25,7 @@ struct RecordMeta {
   std::uint64_t timestamp_ns;
   std::uint32_t payload_bytes;
   std::uint32_t schema_flags;
-  std::uint64_t arena_reference;  // 0 when the payload is inline
+  std::uint64_t arena_reference;  // the arena hash
 };
 static_assert(sizeof(RecordMeta) == 32);
 

@@ -149,7 +149,7 @@ std::uint64_t Clock::renewed_ns() noexcept {
   } else {
     // The counter jumped (a virtual machine was moved or suspended), or its rate is not what it was: believe
     // CLOCK_MONOTONIC.
-    factor_ = known.factor;
+    // The factor stays as it was.
     renew_ticks_ = known.ticks_of(kCalibrationNs);
     if (++doubts_ >= kMaxDoubts) counter_ = false;
   }

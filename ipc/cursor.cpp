@@ -48,10 +48,17 @@ Error busy(const Ring& ring, const std::string& name, const char* why) {
   return make_error(ErrorCode::busy, ring.path() + ": cursor '" + name + "' " + why);
 }
 
-// Takes over an existing cursor.
-Result<OwnedCursor> adopt_cursor(const Ring& ring, std::uint32_t index, const CursorOptions& options) {
-  auto& cursor = ring.map().cursors[index];
-  const auto word = cursor.state.load(std::memory_order_acquire);
+// Frees a line of ours as `word` found it. False: somebody took it over since. The owner is cleared last: killed in between, the
+// line is free with a dead owner, which the next creator takes; the other way round it would be in use and nobody's.
+bool free_line(const Ring& ring, CursorLine& cursor, std::uint64_t word) noexcept {
+  const auto freed = CursorWord::make(CursorWord::generation(word) + 1, 0, 0, CursorState::free);
+  if (!cursor.state.compare_exchange_strong(word, freed, std::memory_order_acq_rel)) return false;
+  auto self = ring.member();
+  cursor.owner.compare_exchange_strong(self, 0, std::memory_order_acq_rel);
+  return true;
+}
+
+std::optional<Error> refuse_adoption(const Ring& ring, const CursorLine& cursor, std::uint64_t word, const CursorOptions& options) {
   if (CursorWord::state(word) != CursorState::active) return busy(ring, options.name, "is just being created; try again");
   if (load_name(cursor) != options.name)
     return make_error(ErrorCode::invalid_argument, ring.path() + ": the names '" + options.name + "' and '" +
@@ -61,23 +68,53 @@ Result<OwnedCursor> adopt_cursor(const Ring& ring, std::uint32_t index, const Cu
                       ring.path() + ": cursor '" + options.name + "' exists as " +
                           (CursorWord::flags(word) & kGating ? "gating" : "overrunnable") + ", " +
                           (CursorWord::flags(word) & kDurable ? "durable" : "ephemeral") + "; attach alike or delete it first");
+  const auto position = PositionWord::sequence(cursor.position.load(std::memory_order_acquire));
+  if (const auto tail = ring.map().tail(); position > tail)  // loaded after it: a position is never ahead
+    return make_error(ErrorCode::corrupt, ring.path() + ": cursor '" + options.name + "' stands at " + std::to_string(position) +
+                                              ", beyond the tail " + std::to_string(tail) + "; move it to where it should go on");
+  return std::nullopt;
+}
+
+// Takes over an existing cursor: its owner, then its position, then its generation; nullopt: it was freed meanwhile, look again.
+//
+// Another may take it from us by force at any step, so each step looks at the owner again. The generation is what makes a late free
+// fail: of the old owner that leaves, of a repair that saw a dead owner, of a deletion.
+//     old owner (stopped in its destructor)     new owner
+//     state word seen, position still its own
+//                                               owner, position: the cursor is ours
+//     frees the line                            <- without the generation our cursor is gone, and gates nobody
+// The generation comes after the position: whoever still sees the old position has seen the old generation before.
+Result<std::optional<OwnedCursor>> adopt_cursor(const Ring& ring, std::uint32_t index, const CursorOptions& options) {
+  auto& cursor = ring.map().cursors[index];
+  auto word = cursor.state.load(std::memory_order_acquire);
+  if (auto refusal = refuse_adoption(ring, cursor, word, options)) return *refusal;
   auto owner = cursor.owner.load(std::memory_order_acquire);
   if (!options.take_over && ring.is_alive(owner)) return busy(ring, options.name, "has a live owner; stop it or take over by force");
-  if (!cursor.owner.compare_exchange_strong(owner, ring.member(), std::memory_order_acq_rel))
-    return busy(ring, options.name, "was taken by another member just now");
+  const auto overtaken = [&] { return cursor.owner.load(std::memory_order_acquire) != ring.member(); };
+  const auto taken = [&] { return busy(ring, options.name, "was taken by another member just now"); };
+  if (!cursor.owner.compare_exchange_strong(owner, ring.member(), std::memory_order_acq_rel)) return taken();
   OwnedCursor owned{.index = index};
   auto position = cursor.position.load(std::memory_order_acquire);
   do {  // from here on the old owner's acks fail
+    if (overtaken()) return taken();
     owned.position_word = PositionWord::make(PositionWord::sequence(position), PositionWord::epoch(position) + 1);
   } while (!cursor.position.compare_exchange_weak(position, owned.position_word, std::memory_order_acq_rel));
-  return owned;
-}
-
-// Only the owner calls it. The owner is cleared last: killed in between, the line is free with a dead owner, which the next creator
-// takes; the other way round it would be in use and nobody's.
-void free_line(CursorLine& cursor, std::uint64_t word) noexcept {
-  cursor.state.store(CursorWord::make(CursorWord::generation(word) + 1, 0, 0, CursorState::free), std::memory_order_release);
-  cursor.owner.store(0, std::memory_order_release);
+  const auto same = [&](std::uint64_t now) {
+    return CursorWord::state(now) == CursorState::active && CursorWord::name_hash(now) == CursorWord::name_hash(word);
+  };
+  auto seen = word;
+  do {
+    if (overtaken()) return taken();
+    if (!same(seen)) {
+      auto self = ring.member();
+      cursor.owner.compare_exchange_strong(self, 0, std::memory_order_acq_rel);
+      return std::optional<OwnedCursor>();
+    }
+  } while (!cursor.state.compare_exchange_weak(
+      seen, CursorWord::make(CursorWord::generation(seen) + 1, CursorWord::name_hash(seen), CursorWord::flags(seen), CursorState::active),
+      std::memory_order_acq_rel));
+  if (overtaken()) return taken();
+  return std::optional(owned);
 }
 
 // Claims a free line for a new cursor; nullopt: somebody else has the name or all lines changed under us, look again.
@@ -101,12 +138,12 @@ Result<std::optional<OwnedCursor>> create_cursor(const Ring& ring, const CursorO
     cursor.position.store(PositionWord::make(start, epoch), std::memory_order_seq_cst);
     store_name(cursor, options.name);
     if (!options.name.empty() && find_line(map, hash, i)) {  // give way
-      free_line(cursor, joining);
+      free_line(ring, cursor, joining);
       return std::optional<OwnedCursor>();
     }
     const auto granted = options.gating ? join_gate(map, start) : start;
     if (granted == kRefused) {
-      free_line(cursor, joining);
+      free_line(ring, cursor, joining);
       return make_error(ErrorCode::busy, ring.path() + ": 4095 gating readers joined while the slowest cursor stood still; "
                                                        "ack or delete cursors first");
     }
@@ -145,7 +182,12 @@ Result<OwnedCursor> acquire_cursor(const Ring& ring, const CursorOptions& option
   const auto hash = options.name.empty() ? 0 : hash_name(options.name);
   for (int tries = 0; tries < kTries; ++tries) {
     if (!options.name.empty()) {
-      if (const auto line = find_line(ring.map(), hash)) return adopt_cursor(ring, *line, options);
+      if (const auto line = find_line(ring.map(), hash)) {
+        auto adopted = adopt_cursor(ring, *line, options);
+        if (!adopted) return adopted.error();
+        if (*adopted) return **adopted;
+        continue;
+      }
     }
     auto created = create_cursor(ring, options, hash, start);
     if (!created) return created.error();
@@ -161,7 +203,7 @@ void release_cursor(const Ring& ring, const OwnedCursor& owned) noexcept {
   const auto epoch = PositionWord::epoch(cursor.position.load(std::memory_order_acquire));
   if (epoch != PositionWord::epoch(owned.position_word)) return;  // fenced
   if ((CursorWord::flags(word) & kDurable) == 0) {
-    free_line(cursor, word);
+    free_line(ring, cursor, word);
     return;
   }
   auto self = ring.member();
@@ -199,10 +241,11 @@ Result<void> delete_cursor(const Ring& ring, const std::string& name) {
   auto line = find_for_change(ring, name, false);
   if (!line) return line.error();
   auto& cursor = ring.map().cursors[*line];
+  const auto word = cursor.state.load(std::memory_order_acquire);
   auto owner = cursor.owner.load(std::memory_order_acquire);
-  if (ring.is_alive(owner) || !cursor.owner.compare_exchange_strong(owner, ring.member(), std::memory_order_acq_rel))
+  if (ring.is_alive(owner) || !cursor.owner.compare_exchange_strong(owner, ring.member(), std::memory_order_acq_rel) ||
+      !free_line(ring, cursor, word))
     return busy(ring, name, "was taken just now");
-  free_line(cursor, cursor.state.load(std::memory_order_acquire));
   return {};
 }
 

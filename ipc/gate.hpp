@@ -127,7 +127,8 @@ std::uint64_t join_gate(const RingMap& map, std::uint64_t wanted) noexcept {
     Schedule::point(Step::raise_limit);
     // SYNC: gate-join (the cursor was stored before; a refresh that missed it fails its CAS)
     if (!map.control->gate.compare_exchange_strong(gate, gate + 1)) continue;
-    return std::max(wanted, limit > map.slot_count ? limit - map.slot_count : 0);
+    // By G1 and G3 limit - N is never beyond the tail; a gate that says so is damaged, and nobody could ever read there.
+    return std::max(wanted, std::min(limit > map.slot_count ? limit - map.slot_count : 0, map.tail()));
   }
   return kRefused;
 }

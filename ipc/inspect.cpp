@@ -33,12 +33,16 @@ std::uint64_t find_head(const RingMap& map) noexcept {
   auto head = tail;
   const auto floor = tail - std::min({tail, map.slot_count, 2 * kMaxStride});
   while (head > floor && !is_committed(map, head - 1)) --head;
-  return head == floor ? tail - std::min(tail, kMaxStride) : head;
+  return head == floor ? tail - std::min({tail, kMaxStride, map.slot_count / 4}) : head;  // a stride is not longer
 }
 
 std::uint64_t oldest_sequence(const RingMap& map) noexcept {
   const auto tail = map.tail();
   return tail > map.slot_count ? tail - map.slot_count : 0;
+}
+
+std::uint64_t oldest_below(const RingMap& map, std::uint64_t head) noexcept {
+  return std::clamp(oldest_sequence(map), head - std::min(head, map.slot_count), head);
 }
 
 std::optional<std::uint64_t> timestamp_of(const RingMap& map, std::uint64_t sequence) noexcept {
@@ -48,7 +52,7 @@ std::optional<std::uint64_t> timestamp_of(const RingMap& map, std::uint64_t sequ
 
 std::uint64_t find_start(const RingMap& map, StartAt start) noexcept {
   const auto head = find_head(map);
-  const auto oldest = std::min(oldest_sequence(map), head);
+  const auto oldest = oldest_below(map, head);
   switch (start.kind) {
     case StartAt::Kind::latest: return head;
     case StartAt::Kind::earliest: return oldest;
@@ -59,7 +63,9 @@ std::uint64_t find_start(const RingMap& map, StartAt start) noexcept {
   return head;
 }
 
-bool extent_was_reused(const RingMap& map, ArenaReference extent, std::uint64_t sequence) noexcept {
+bool payload_is_gone(const RingMap& map, std::uint64_t sequence, const HeaderCopy& header, const ArenaSlot& place) noexcept {
+  if (!verify_hashed(map, sequence, header, hash_arena_slot(place), place.payload_hash)) return false;
+  const auto extent = place.extent;
   if (extent.first_block >= map.arena_block_count || extent.block_count > map.arena_block_count - extent.first_block) return false;
   for (std::uint32_t i = 0; i < extent.block_count; ++i) {
     const auto word = map.blocks[extent.first_block + i].load(std::memory_order_acquire);
@@ -96,19 +102,19 @@ SlotCondition examine_slot(const RingMap& map, std::uint64_t sequence) noexcept 
   if (SlotWord::valid(word) && SlotWord::lap(word) < lap) return SlotCondition::unfinished;
   const auto header = load_header(slot);
   std::span<const std::byte> payload(map.payload(slot), map.inline_capacity());
-  std::uint64_t reference = 0;
+  ArenaSlot place{};
+  std::uint64_t arena_hash = 0;
   const bool in_arena = (header.schema_flags & kInArena) != 0;
   if (in_arena) {
-    const auto extent = load_reference(map, slot);
-    reference = std::bit_cast<std::uint64_t>(extent);
-    payload = map.extent(extent, header.payload_bytes);
+    place = load_arena_slot(map, slot);
+    arena_hash = hash_arena_slot(place);
+    payload = map.extent(place.extent, header.payload_bytes);
   }
   const bool whole = SlotWord::valid(word) && header.payload_bytes <= payload.size() &&
-                     verify(map, sequence, header, reference, payload.first(header.payload_bytes));
+                     verify(map, sequence, header, arena_hash, payload.first(header.payload_bytes));
   if (whole) return SlotCondition::whole;
   if (overwritten()) return SlotCondition::overwritten;
-  if (in_arena && SlotWord::valid(word) && extent_was_reused(map, std::bit_cast<ArenaReference>(reference), sequence))
-    return SlotCondition::payload_gone;
+  if (in_arena && SlotWord::valid(word) && payload_is_gone(map, sequence, header, place)) return SlotCondition::payload_gone;
   return SlotCondition::damaged;
 }
 

@@ -19,6 +19,9 @@ struct StartAt {
 std::uint64_t find_head(const RingMap& map) noexcept;
 // The oldest sequence whose slot has not been claimed again.
 std::uint64_t oldest_sequence(const RingMap& map) noexcept;
+// The same, as far as it makes sense beside a `head` that was found before: within [head - slot_count, head], though the tail jumps between
+// the two (damage). Whoever loops from the one to the other is bounded by this.
+std::uint64_t oldest_below(const RingMap& map, std::uint64_t head) noexcept;
 // Time stamp of the record at `sequence`, unverified; nullopt where no record of it is committed.
 std::optional<std::uint64_t> timestamp_of(const RingMap& map, std::uint64_t sequence) noexcept;
 // Where to start; within [oldest, head]. `time`: the first record not older, by binary search.
@@ -35,7 +38,8 @@ enum class SlotCondition : std::uint8_t {
 const char* to_string(SlotCondition condition) noexcept;
 SlotCondition examine_slot(const RingMap& map, std::uint64_t sequence) noexcept;
 
-// Whether blocks of the extent belong to something else than the record `sequence` by now.
-bool extent_was_reused(const RingMap& map, ArenaReference extent, std::uint64_t sequence) noexcept;
+// Whether the record `sequence` is whole but for its payload in the arena, blocks of which belong to something else by now. For a record
+// that does not verify: what is damaged in the slot itself is never taken for this.
+bool payload_is_gone(const RingMap& map, std::uint64_t sequence, const HeaderCopy& header, const ArenaSlot& place) noexcept;
 
 }  // namespace fabric::ipc

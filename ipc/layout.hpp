@@ -87,7 +87,7 @@ struct VerdictWord {
 // Header of a record, the first 32 bytes of its slot: a 32-byte payload fills one 64-byte line.
 struct SlotHeader {
   SharedWord word;              // see SlotWord; its store is the commit
-  std::uint64_t checksum;       // XXH3 over word, timestamp, length, schema, flags, arena reference and payload
+  std::uint64_t checksum;       // XXH3 over word, timestamp, length, schema, flags, ArenaSlot and payload
   std::uint64_t timestamp_ns;   // the ring's clock: Unix epoch at creation, advancing with CLOCK_MONOTONIC
   std::uint32_t payload_bytes;  // 32 bits: arena payloads reach hundreds of MiB
   std::uint32_t schema_flags;   // schema id << 8 | RecordFlags
@@ -95,7 +95,7 @@ struct SlotHeader {
 static_assert(sizeof(SlotHeader) == 32 && offsetof(SlotHeader, checksum) == 8 && offsetof(SlotHeader, schema_flags) == 28);
 
 enum RecordFlags : std::uint8_t {
-  kInArena = 1,    // the slot holds an ArenaReference, the payload is in the arena
+  kInArena = 1,    // the slot holds an ArenaSlot, the payload is in the arena
   kExtended = 2,   // the payload begins with an extension block (the event layer's envelope)
   kUserFlags = 0xf0,
 };
@@ -105,6 +105,14 @@ struct ArenaReference {
   std::uint32_t block_count;
 };
 static_assert(sizeof(ArenaReference) == 8);
+
+// Behind the header of a record in the arena. The payload's hash stands here as well, so that the rest of the record can be verified when
+// its blocks were reused: a payload that is gone is told from a damaged reference.
+struct ArenaSlot {
+  ArenaReference extent;
+  std::uint64_t payload_hash;
+};
+static_assert(sizeof(ArenaSlot) == 16);
 
 // --------------------------------------------------------------------------------------------------- control lines
 //

@@ -20,21 +20,28 @@ inline HeaderCopy load_header(const SlotHeader& slot) noexcept {
   return {load_field(slot.checksum), load_field(slot.timestamp_ns), load_field(slot.payload_bytes), load_field(slot.schema_flags)};
 }
 
-inline ArenaReference load_reference(const RingMap& map, SlotHeader& slot) noexcept {
-  ArenaReference extent{};
-  copy_shared(reinterpret_cast<std::byte*>(&extent), map.payload(slot), sizeof extent);
-  return extent;
+inline ArenaSlot load_arena_slot(const RingMap& map, SlotHeader& slot) noexcept {
+  ArenaSlot place{};
+  copy_shared(reinterpret_cast<std::byte*>(&place), map.payload(slot), sizeof place);
+  return place;
 }
+inline std::uint64_t hash_arena_slot(const ArenaSlot& place) noexcept { return hash_bytes(&place, sizeof place); }
 
-// Whether header and payload belong to `sequence` of this ring and are as they were published. `payload` is header.payload_bytes long.
-inline bool verify(const RingMap& map, std::uint64_t sequence, const HeaderCopy& header, std::uint64_t reference,
-                   std::span<const std::byte> payload) noexcept {
+// Whether header and payload, of which only the hash is known, belong to `sequence` of this ring and are as they were published.
+inline bool verify_hashed(const RingMap& map, std::uint64_t sequence, const HeaderCopy& header, std::uint64_t arena_hash,
+                          std::uint64_t payload_hash) noexcept {
   const RecordMeta meta{.committed_word = map.committed_word(sequence),
                         .timestamp_ns = header.timestamp_ns,
                         .payload_bytes = header.payload_bytes,
                         .schema_flags = header.schema_flags,
-                        .arena_reference = reference};
-  return record_checksum(meta, hash_bytes(payload.data(), payload.size()), map.salt) == header.checksum;
+                        .arena_reference = arena_hash};
+  return record_checksum(meta, payload_hash, map.salt) == header.checksum;
+}
+
+// The same of a payload, which is header.payload_bytes long.
+inline bool verify(const RingMap& map, std::uint64_t sequence, const HeaderCopy& header, std::uint64_t arena_hash,
+                   std::span<const std::byte> payload) noexcept {
+  return verify_hashed(map, sequence, header, arena_hash, hash_bytes(payload.data(), payload.size()));
 }
 
 }  // namespace fabric::ipc

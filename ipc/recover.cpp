@@ -4,9 +4,10 @@
 //
 // | word      | becomes                                                                                          |
 // | tail      | behind the last whole record, and not below any cursor: no acked sequence is ever used again      |
-// | slots     | stay as they are                                                                                 |
+// | slots     | stay as they are; a word of a lap that is still to come (a record that was not whole) becomes 0    |
 // | verdicts  | of [tail - N, tail): void if it was void or nothing is committed there; kept (so: reported as      |
-// |           | damaged) if the slot word says committed and the checksum does not hold; otherwise as it was       |
+// |           | damaged) if the slot word says committed and the checksum does not hold; otherwise as it was, but  |
+// |           | none of a lap that is still to come: it would void, or not, the records that get these sequences   |
 // | horizon   | tail                                                                                             |
 // | gate      | the slowest gating cursor + N, or tail + N                                                       |
 // | cursors   | no owner, clamped to [tail - N, tail]; those that were still joining, or not durable, are freed    |
@@ -54,9 +55,20 @@ std::uint64_t find_recovered_tail(const RingMap& map) noexcept {
   return tail;
 }
 
+// The slot of a sequence that is still to come: whatever it holds must not pass for that sequence's word or verdict.
+void forget_later_laps(const RingMap& map, std::uint64_t index, std::uint64_t retained_lap) noexcept {
+  auto& slot = map.slot(index);
+  const auto word = slot.word.load(std::memory_order_relaxed);
+  if (SlotWord::valid(word) && SlotWord::lap(word) > retained_lap) slot.word.store(0, std::memory_order_relaxed);
+  auto& verdict = map.verdict(index);
+  if (VerdictWord::lap(verdict.load(std::memory_order_relaxed)) > retained_lap) verdict.store(0, std::memory_order_relaxed);
+}
+
 void settle_slots(const RingMap& map, Recovered& recovered) noexcept {
+  for (auto s = recovered.tail; s < map.slot_count; ++s) forget_later_laps(map, s, 0);
   for (auto s = recovered.first; s < recovered.tail; ++s) {
     const auto condition = examine_slot(map, s);
+    forget_later_laps(map, s, map.lap(s));
     if (condition == SlotCondition::whole || condition == SlotCondition::payload_gone) {
       ++recovered.records;
       continue;

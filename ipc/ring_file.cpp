@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) { return (value + unit - 1) / unit * unit; }
 
-constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1} << 44;
+constexpr std::uint64_t kMaxDataBytes = std::uint64_t{1} << 44;
+constexpr std::uint32_t kMaxBlocks = std::numeric_limits<std::uint32_t>::max() / 2;  // two block numbers can be added
 
 void lay_out(RingHeader& header) {
   header.publishers_offset = kPage + sizeof(ControlLines);
@@ -30,18 +31,30 @@ void lay_out(RingHeader& header) {
 
 // Limits shared by creation and attach; the message says which value is out of range and what is allowed.
 std::string geometry_fault(const RingHeader& header) {
+  const auto fault = [](const char* field, std::uint64_t value, const char* allowed) {
+    return std::string(field) + " " + std::to_string(value) + " must be " + allowed;
+  };
   if (!std::has_single_bit(header.slot_count) || header.slot_count < 16 || header.slot_count > (1ULL << 30))
-    return "slot_count " + std::to_string(header.slot_count) + " must be a power of two from 16 to 2^30";
+    return fault("slot_count", header.slot_count, "a power of two from 16 to 2^30");
   if (header.slot_bytes < 64 || header.slot_bytes % 64 != 0 || header.slot_bytes > (1U << 20))
-    return "slot_bytes " + std::to_string(header.slot_bytes) + " must be a multiple of 64 from 64 to 1048576";
-  if (header.writers != WriterMode::one && header.writers != WriterMode::many) return "writers must be one or many";
-  if (header.max_publishers == 0 || header.max_publishers > 4096) return "max_publishers must be from 1 to 4096";
-  if (header.max_cursors == 0 || header.max_cursors > 4096) return "max_cursors must be from 1 to 4096";
+    return fault("slot_bytes", header.slot_bytes, "a multiple of 64 from 64 to 1048576");
+  if (header.writers != WriterMode::one && header.writers != WriterMode::many)
+    return fault("writers", static_cast<std::uint32_t>(header.writers), "one (1) or many (2)");
+  if (header.max_publishers == 0 || header.max_publishers > 4096)
+    return fault("max_publishers", header.max_publishers, "from 1 to 4096");
+  if (header.max_cursors == 0 || header.max_cursors > 4096) return fault("max_cursors", header.max_cursors, "from 1 to 4096");
   if (header.arena_block_count != 0 && (!std::has_single_bit(header.arena_block_bytes) || header.arena_block_bytes < 64 ||
                                         header.arena_block_bytes > (1U << 26)))
-    return "arena_block_bytes " + std::to_string(header.arena_block_bytes) + " must be a power of two from 64 to 2^26";
-  if (static_cast<std::uint32_t>(header.sync) > 3 || header.sync_every == 0) return "sync mode or sync_every is out of range";
-  if (header.slot_count * header.slot_bytes > kMaxFileBytes) return "the slots are larger than 16 TiB";
+    return fault("arena_block_bytes", header.arena_block_bytes, "a power of two from 64 to 2^26");
+  if (header.arena_block_count > kMaxBlocks) return fault("arena_block_count", header.arena_block_count, "below 2^31");
+  if (static_cast<std::uint32_t>(header.sync) > 3) return fault("sync", static_cast<std::uint32_t>(header.sync), "from 0 to 3");
+  if (header.sync_every == 0) return fault("sync_every", header.sync_every, "at least 1");
+  if (header.partition >= header.partition_count)
+    return fault("partition", header.partition, "below partition_count ") + std::to_string(header.partition_count);
+  const auto arena_bytes = std::uint64_t{header.arena_block_count} * header.arena_block_bytes;
+  if (header.slot_count * header.slot_bytes + arena_bytes > kMaxDataBytes)
+    return "slot_count " + std::to_string(header.slot_count) + " of slot_bytes " + std::to_string(header.slot_bytes) +
+           " and arena_bytes " + std::to_string(arena_bytes) + " are together more than 16 TiB";
   return {};
 }
 
@@ -64,8 +77,9 @@ Result<RingHeader> make_header(const RingOptions& options) {
   if (options.arena_bytes != 0 && options.arena_block_bytes == 0)
     return make_error(ErrorCode::invalid_argument, "arena_block_bytes must not be 0 when there is an arena");
   const auto blocks = options.arena_bytes == 0 ? 0 : (options.arena_bytes - 1) / options.arena_block_bytes + 1;
-  if (blocks > std::numeric_limits<std::uint32_t>::max() / 2)
-    return make_error(ErrorCode::invalid_argument, "arena_bytes is too large for its block size");
+  if (blocks > kMaxBlocks)
+    return make_error(ErrorCode::invalid_argument, "arena_bytes " + std::to_string(options.arena_bytes) + " is more than 2^31 blocks of " +
+                                                       std::to_string(options.arena_block_bytes) + "; use larger blocks");
   header.arena_block_count = static_cast<std::uint32_t>(blocks);
   header.void_after_ns = options.void_after_ns;
   header.sync = options.sync;
@@ -74,7 +88,9 @@ Result<RingHeader> make_header(const RingOptions& options) {
   header.partition_count = options.partition_count;
   if (const auto fault = geometry_fault(header); !fault.empty()) return make_error(ErrorCode::invalid_argument, fault);
   if (options.topic.empty() || options.topic.size() >= sizeof header.topic)
-    return make_error(ErrorCode::invalid_argument, "a topic name has 1 to 127 bytes");
+    return make_error(ErrorCode::invalid_argument, "topic \"" + options.topic + "\": a topic name has 1 to 127 bytes");
+  if (options.topic.find('\0') != std::string::npos)
+    return make_error(ErrorCode::invalid_argument, "a topic name must not contain a zero byte");
   std::memcpy(header.topic, options.topic.data(), options.topic.size());
   if (getrandom(header.ring_id, sizeof header.ring_id, 0) != sizeof header.ring_id)
     return system_error("getrandom for the ring's id", errno);
@@ -124,25 +140,26 @@ void initialise(std::span<std::byte> bytes, const RingHeader& header) {
 
 Result<RingHeader> read_ring_header(std::span<const std::byte> bytes, const std::string& name) {
   if (bytes.size() < sizeof(RingHeader))
-    return make_error(ErrorCode::corrupt, name + ": " + std::to_string(bytes.size()) + " bytes are too few for a ring; truncated?");
+    return make_error(ErrorCode::corrupt, name + ": " + std::to_string(bytes.size()) + " bytes are too few for a ring; check the path");
   RingHeader header;
   std::memcpy(&header, bytes.data(), sizeof header);
   if (std::memcmp(header.magic, kRingMagic, sizeof header.magic) != 0)
-    return make_error(ErrorCode::corrupt, name + ": not a ring file (its first bytes are not EVFRING1)");
+    return make_error(ErrorCode::corrupt, name + ": not a ring file (its first bytes are not EVFRING1); check the path");
   if (header.layout_version != kLayoutVersion)
     return make_error(ErrorCode::incompatible, name + ": layout version " + std::to_string(header.layout_version) +
                                                    ", this library reads " + std::to_string(kLayoutVersion) +
                                                    "; use a matching release or re-create the topic");
   if (header.header_bytes != sizeof(RingHeader) || header.header_checksum != header_hash(header))
     return make_error(ErrorCode::corrupt, name + ": the ring header fails its checksum; run evf fsck");
-  if (const auto fault = geometry_fault(header); !fault.empty()) return make_error(ErrorCode::corrupt, name + ": " + fault);
+  if (const auto fault = geometry_fault(header); !fault.empty())
+    return make_error(ErrorCode::corrupt, name + ": in the ring header, " + fault + "; re-create the topic");
   RingHeader expected = header;
   lay_out(expected);
   if (std::memcmp(&expected, &header, sizeof header) != 0)
-    return make_error(ErrorCode::corrupt, name + ": the offsets in the ring header do not fit its geometry");
+    return make_error(ErrorCode::corrupt, name + ": the offsets in the ring header do not fit its geometry; re-create the topic");
   if (header.file_bytes != bytes.size())
     return make_error(ErrorCode::corrupt, name + ": the file has " + std::to_string(bytes.size()) + " bytes, its header says " +
-                                              std::to_string(header.file_bytes) + "; truncated or extended");
+                                              std::to_string(header.file_bytes) + "; truncated or extended: restore it, or re-create the topic");
   return header;
 }
 
@@ -208,7 +225,7 @@ Result<RingFile> RingFile::attach_any_boot(const std::string& path, const MapOpt
   auto header = read_ring_header(segment->bytes(), path);
   if (!header) return header.error();
   const auto boot = read_boot(segment->bytes(), *header);
-  if (!boot) return make_error(ErrorCode::corrupt, path + ": both boot records are damaged; run evf fsck");
+  if (!boot) return make_error(ErrorCode::corrupt, path + ": both boot records are damaged; restore the file, or re-create the topic");
   return RingFile(std::move(*segment), *header, *boot, path, options.access);
 }
 

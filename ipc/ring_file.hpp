@@ -76,7 +76,9 @@ struct RingMap {
   }
   // Arena bytes of a reference, empty when it does not lie inside the arena or is too small for `bytes`.
   std::span<std::byte> extent(ArenaReference reference, std::uint64_t bytes) const noexcept;
-  std::uint64_t tail() const noexcept { return control->tail.load(std::memory_order_acquire); }
+  // A tail beyond the last possible sequence is damage. It counts as used up (publishers say `exhausted`), so that whatever is computed
+  // from it fits every word.
+  std::uint64_t tail() const noexcept { return std::min(control->tail.load(std::memory_order_acquire), max_sequence()); }
   // A bound on every loop over words that others may write: beyond it the ring is damaged, not busy.
   std::uint64_t patience() const noexcept { return slot_count * 4 + 4096; }
 };

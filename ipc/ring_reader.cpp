@@ -66,7 +66,16 @@ bool ReaderBase::owners_are_dead(std::uint64_t& end) const noexcept {
   return !alive;
 }
 
+// What looks like damage or an overrun to a gating reader: publishers may have passed it because its cursor was taken from it.
+bool ReaderBase::lost_protection() noexcept {
+  if (!gating_) return false;
+  std::atomic_thread_fence(std::memory_order_acquire);  // SYNC: cursor-ack (who overwrote what we read had seen the new position)
+  fenced_ = cursor_was_taken();
+  return fenced_;
+}
+
 ReadOutcome ReaderBase::report_overrun() noexcept {
+  if (lost_protection()) return ReadOutcome::fenced;
   const auto oldest = oldest_sequence(map_);
   // Some room, so that a reader that was just passed is not passed again at once.
   const auto target = std::max(next_ + 1, std::min(oldest + map_.slot_count / 8, map_.tail()));

@@ -88,6 +88,7 @@ class ReaderBase {
   ReaderBase(std::shared_ptr<Ring> ring, const std::optional<OwnedCursor>& owned, bool gating, std::uint64_t next);
   bool cursor_was_taken() const noexcept;
   bool owners_are_dead(std::uint64_t& end) const noexcept;
+  bool lost_protection() noexcept;
   ReadOutcome report_overrun() noexcept;
 
   std::shared_ptr<Ring> ring_;

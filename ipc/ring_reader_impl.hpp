@@ -65,7 +65,8 @@ auto BasicReader<Schedule>::resolve_contested() noexcept -> Resolution {
     case Fate::kept: return Resolution::deliver;
     default: break;
   }
-  if (!ring_->writable()) return Resolution::deliver;  // it will be kept: its word is there
+  // A settler that looked before the word was stored may still decide `void`: an observer waits for the decision.
+  if (!ring_->writable()) return Resolution::empty;
   Schedule::point(Step::settle);
   const auto kept = VerdictWord::make(lap, VerdictWord::run(verdict), Fate::kept);
   map_.verdict(next_).compare_exchange_strong(verdict, kept, std::memory_order_seq_cst);
@@ -132,15 +133,15 @@ ReadOutcome BasicReader<Schedule>::deliver(RecordView& view) noexcept {
   auto& slot = map_.slot(next_);
   const auto header = load_header(slot);
   auto payload = std::span<const std::byte>(map_.payload(slot), map_.inline_capacity());
-  std::uint64_t reference = 0;
+  std::uint64_t arena_hash = 0;
   if ((header.schema_flags & kInArena) != 0) [[unlikely]] {
-    const auto extent = load_reference(map_, slot);
-    reference = std::bit_cast<std::uint64_t>(extent);
-    payload = map_.extent(extent, header.payload_bytes);
+    const auto place = load_arena_slot(map_, slot);
+    arena_hash = hash_arena_slot(place);
+    payload = map_.extent(place.extent, header.payload_bytes);
   }
   if (header.payload_bytes > payload.size()) return report_damaged(view);
   payload = payload.first(header.payload_bytes);
-  if (!verify(map_, next_, header, reference, payload)) return report_damaged(view);
+  if (kChecksums<Schedule> && !verify(map_, next_, header, arena_hash, payload)) return report_damaged(view);
   view = make_view(header, payload);
   ++next_;
   empty_polls_ = 0;
@@ -153,27 +154,30 @@ ReadOutcome BasicReader<Schedule>::deliver_copy(RecordView& view) noexcept {
   auto& slot = map_.slot(next_);
   const auto header = load_header(slot);
   const bool in_arena = (header.schema_flags & kInArena) != 0;
-  ArenaReference extent{};
+  ArenaSlot place{};
   auto payload = std::span<const std::byte>(map_.payload(slot), map_.inline_capacity());
-  std::uint64_t reference = 0;
+  std::uint64_t arena_hash = 0;
   if (in_arena) {
-    extent = load_reference(map_, slot);
-    reference = std::bit_cast<std::uint64_t>(extent);
-    payload = map_.extent(extent, header.payload_bytes);
+    place = load_arena_slot(map_, slot);
+    arena_hash = hash_arena_slot(place);
+    payload = map_.extent(place.extent, header.payload_bytes);
   }
   const bool fits = header.payload_bytes <= payload.size();
   if (fits) {
     payload = payload.first(header.payload_bytes);
-    if (passed_by()) return report_overrun();  // before memory is reserved for what may be nonsense
-    if (payload.size() > copy_.size()) copy_.resize(payload.size());
+    if (passed_by()) return report_overrun();
+    if (payload.size() > copy_.size()) {  // no memory is reserved for what may be nonsense
+      if (kChecksums<Schedule> && !verify_hashed(map_, next_, header, arena_hash, place.payload_hash)) return report_damaged(view);
+      copy_.resize(payload.size());
+    }
     Schedule::point(Step::read_word);
     copy_shared(copy_.data(), payload.data(), payload.size());
     payload = std::span<const std::byte>(copy_).first(payload.size());
   }
   Schedule::point(Step::read_horizon);
   if (passed_by()) return report_overrun();
-  if (!fits || !verify(map_, next_, header, reference, payload)) {
-    if (in_arena && fits && extent_was_reused(map_, extent, next_)) {  // the record is whole, its payload is gone
+  if (!fits || (kChecksums<Schedule> && !verify(map_, next_, header, arena_hash, payload))) {
+    if (in_arena && payload_is_gone(map_, next_, header, place)) {
       lost_ = {next_, next_ + 1};
       ++next_;
       return ReadOutcome::lost;
@@ -191,6 +195,7 @@ ReadOutcome BasicReader<Schedule>::report_damaged(RecordView& view) noexcept {
   auto& slot = map_.slot(next_);
   copy_shared(copy_.data(), reinterpret_cast<const std::byte*>(&slot), map_.slot_bytes);
   if (!gating_ && passed_by()) return report_overrun();
+  if (lost_protection()) return ReadOutcome::fenced;
   view = make_view(load_header(slot), std::span<const std::byte>(copy_).first(map_.slot_bytes));
   ++next_;
   empty_polls_ = 0;

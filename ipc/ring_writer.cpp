@@ -29,6 +29,8 @@ PublisherBase::PublisherBase(std::shared_ptr<Ring> ring, std::uint32_t line)
     : ring_(std::move(ring)), map_(ring_->map()), line_(&map_.publishers[line]), line_index_(line), arena_(ring_->map()),
       staging_(map_.inline_capacity()) {
   holder_ = Arena::holder(line_->incarnation.load(std::memory_order_relaxed), line);
+  // Not 0: the first publish would raise the limit without need, and readers that join cannot start below limit - slot_count.
+  limit_ = GateWord::limit(map_.control->gate.load(std::memory_order_acquire));
   line_->published.store(0, std::memory_order_relaxed);
   line_->voided.store(0, std::memory_order_relaxed);
 }

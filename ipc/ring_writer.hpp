@@ -76,6 +76,7 @@ class BasicClaim {
  private:
   friend class BasicPublisher<Schedule>;
   explicit BasicClaim(PublishOutcome outcome) noexcept : outcome_(outcome) {}
+  PublishOutcome commit_hashed(std::size_t bytes, std::uint64_t hash, RecordOptions options) noexcept;
   BasicClaim(BasicPublisher<Schedule>* publisher, std::span<std::byte> bytes, ArenaReference extent) noexcept
       : publisher_(publisher), bytes_(bytes), extent_(extent), outcome_(PublishOutcome::published) {}
 
@@ -137,7 +138,7 @@ class BasicPublisher : public PublisherBase {
   // Copies the payload into the ring. Non-blocking.
   PublishOutcome publish(std::span<const std::byte> payload, RecordOptions options = {}) noexcept {
     if (payload.size() > map_.inline_capacity()) return publish_large(payload, options);
-    return commit_record({payload, hash_bytes(payload.data(), payload.size()), {}, options});
+    return commit_record({payload, hash(payload), {}, options});
   }
 
   // Copies several, in this order and with one claim and one time stamp where there is room; `published` counts those that
@@ -159,6 +160,9 @@ class BasicPublisher : public PublisherBase {
     RecordOptions options;
   };
 
+  static std::uint64_t hash(std::span<const std::byte> payload) noexcept {
+    return kChecksums<Schedule> ? hash_bytes(payload.data(), payload.size()) : 0;
+  }
   PublishOutcome publish_large(std::span<const std::byte> payload, RecordOptions options) noexcept;
   PublishOutcome commit_record(const Staged& staged) noexcept {
     if (!ring_->owned_by_this_process()) [[unlikely]] return PublishOutcome::wrong_process;

@@ -18,8 +18,6 @@ Result<BasicPublisher<Schedule>> BasicPublisher<Schedule>::attach(std::shared_pt
     if (auto lease = publisher.acquire_lease(options.take_over); !lease) return lease.error();
     publisher.unsettled_ = true;
     const auto outcome = publisher.extend_claim(kMaxStride);
-    // No room: what the old owner left unfinished may be the very thing that readers wait for.
-    if (outcome == PublishOutcome::back_pressure) publisher.settle_below(publisher.map_.tail());
     if (outcome != PublishOutcome::published && outcome != PublishOutcome::back_pressure)
       return make_error(ErrorCode::busy, publisher.ring().path() + ": " + to_string(outcome));
     publisher.leave_publish();
@@ -69,7 +67,11 @@ PublishOutcome BasicPublisher<Schedule>::extend_claim(std::uint64_t wanted) noex
     // SYNC: lease (after the load of tail: a successor changes the lease before it claims)
     if (one_writer() && !holds_lease()) return PublishOutcome::fenced;
     auto count = one_writer() ? std::min(kMaxStride, map_.slot_count / 4) : std::min(wanted, kMaxClaim);
-    if (const auto outcome = find_room(tail, count); outcome != PublishOutcome::published) return outcome;
+    if (const auto outcome = find_room(tail, count); outcome != PublishOutcome::published) {
+      // No room: what an old owner left unfinished may be the very thing that readers, and so the gate, wait for.
+      if (unsettled_ && outcome == PublishOutcome::back_pressure) settle_below(tail);
+      return outcome;
+    }
     Schedule::point(Step::intent);
     // SYNC: intent (released by the CAS below; whoever claims on this slot later has read from that CAS)
     line_->intent.store(IntentWord::make(tail, count, true), std::memory_order_relaxed);
@@ -138,13 +140,14 @@ void BasicPublisher<Schedule>::write(std::uint64_t sequence, const Staged& stage
                   .arena_reference = 0};
   if (staged.extent.block_count != 0) [[unlikely]] {
     meta.schema_flags |= kInArena;
-    meta.arena_reference = std::bit_cast<std::uint64_t>(staged.extent);
-    copy_shared(place, reinterpret_cast<const std::byte*>(&staged.extent), sizeof staged.extent);
+    const ArenaSlot in_arena{staged.extent, staged.hash};
+    meta.arena_reference = hash_arena_slot(in_arena);
+    copy_shared(place, reinterpret_cast<const std::byte*>(&in_arena), sizeof in_arena);
   } else {
     copy_shared(place, staged.payload.data(), staged.payload.size());
   }
   Schedule::point(Step::write);
-  store_field(slot.checksum, record_checksum(meta, staged.hash, map_.salt));
+  store_field(slot.checksum, kChecksums<Schedule> ? record_checksum(meta, staged.hash, map_.salt) : 0);
   store_field(slot.timestamp_ns, meta.timestamp_ns);
   store_field(slot.payload_bytes, meta.payload_bytes);
   store_field(slot.schema_flags, meta.schema_flags);
@@ -176,7 +179,7 @@ PublishOutcome BasicPublisher<Schedule>::publish_batch(std::span<const std::span
   auto outcome = PublishOutcome::published;
   enter_publish();
   for (const auto payload : payloads) {
-    outcome = commit_staged({payload, hash_bytes(payload.data(), payload.size()), {}, options}, payloads.size() - published, now_ns);
+    outcome = commit_staged({payload, hash(payload), {}, options}, payloads.size() - published, now_ns);
     if (outcome == PublishOutcome::published || outcome == PublishOutcome::sync_failed) ++published;
     if (outcome != PublishOutcome::published) break;
   }
@@ -189,7 +192,8 @@ PublishOutcome BasicPublisher<Schedule>::publish_large(std::span<const std::byte
   auto room = claim(payload.size());
   if (!room) return room.outcome();
   std::memcpy(room.bytes().data(), payload.data(), payload.size());
-  return room.commit(payload.size(), options);
+  // Hashed where the caller has it: what somebody scribbles into the arena meanwhile is damage, not a record.
+  return room.commit_hashed(payload.size(), hash(payload), options);
 }
 
 template <class Schedule>
@@ -206,11 +210,15 @@ BasicClaim<Schedule> BasicPublisher<Schedule>::claim(std::size_t bytes) noexcept
 template <class Schedule>
 PublishOutcome BasicClaim<Schedule>::commit(std::size_t bytes, RecordOptions options) noexcept {
   if (publisher_ == nullptr) return outcome_;
-  const auto payload = std::span<const std::byte>(bytes_.first(std::min(bytes, bytes_.size())));
+  const auto payload = bytes_.first(std::min(bytes, bytes_.size()));
+  return commit_hashed(payload.size(), publisher_->hash(payload), options);
+}
+
+template <class Schedule>
+PublishOutcome BasicClaim<Schedule>::commit_hashed(std::size_t bytes, std::uint64_t hash, RecordOptions options) noexcept {
   std::uint64_t sequence = 0;
   auto* wanted_sequence = std::exchange(options.sequence, &sequence);
-  const auto outcome =
-      publisher_->commit_record({payload, hash_bytes(payload.data(), payload.size()), extent_, options});
+  const auto outcome = publisher_->commit_record({bytes_.first(bytes), hash, extent_, options});
   if (outcome != PublishOutcome::published && outcome != PublishOutcome::sync_failed) return outcome;
   if (wanted_sequence != nullptr) *wanted_sequence = sequence;
   if (extent_.block_count != 0) publisher_->arena_.stamp(extent_, publisher_->holder_, sequence);

@@ -27,6 +27,10 @@ enum class Step : std::uint8_t {
   ack,
 };
 
+// Whether records are checksummed: always. Only tools/evf/bench_ring.cpp says no, for a schedule of its own, to show what it costs.
+template <class Schedule>
+inline constexpr bool kChecksums = true;
+
 struct FreeRunning {
   static constexpr bool kImpatient = false;  // true: readers look for unfinished claims at every empty poll
   static void point(Step) noexcept {}

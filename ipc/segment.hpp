@@ -35,7 +35,7 @@ inline constexpr std::uint64_t kSegmentGranularity = 4096;
 struct CreateOptions {
   std::uint64_t bytes = 0;  // multiple of kSegmentGranularity, not 0
   mode_t mode = 0600;       // exactly this, whatever the umask; permission bits only
-  std::string group;        // name or number; empty: the creator's
+  std::string group = {};   // name or number; empty: the creator's
   bool huge_pages = false;  // madvise(MADV_HUGEPAGE): tmpfs mounted huge=advise, or file THP; a hint
   bool prefault = false;    // map every page at creation, so that no first access faults
   bool lock = false;        // mlock at creation; failure is an error (RLIMIT_MEMLOCK)

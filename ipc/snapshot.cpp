@@ -85,7 +85,7 @@ RingSnapshot take_snapshot(const RingMap& map) {
   snapshot.publishers = list_publishers(map);
   snapshot.tail = map.tail();
   snapshot.head = std::min(find_head(map), std::max(snapshot.tail, map.tail()));
-  snapshot.oldest = std::min(oldest_sequence(map), snapshot.head);
+  snapshot.oldest = oldest_below(map, snapshot.head);
   snapshot.limit = GateWord::limit(load(map.control->gate));
   const auto lease = load(map.control->lease);
   snapshot.lease_epoch = lease >> 16;
@@ -112,7 +112,7 @@ Lag lag_at(const RingMap& map, std::uint64_t position, std::uint64_t now_ns) noe
   const auto head = find_head(map);
   if (position >= head) return {};
   Lag lag{.records = head - position};
-  const auto from = std::max(position, std::min(oldest_sequence(map), head));  // what was overrun has no time any more
+  const auto from = std::max(position, oldest_below(map, head));  // what was overrun has no time any more
   const auto end = std::min(head, from + map.slot_count);
   const auto first = find_stamp(map, from, end, false);
   const auto newest = find_stamp(map, from, end, true);

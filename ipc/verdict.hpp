@@ -55,7 +55,7 @@ std::uint64_t settle(const RingMap& map, std::uint64_t sequence) noexcept {
   return load_verdict(map, sequence);
 }
 
-// Moves the slot's verdict to (lap of sequence, fate) from one of an earlier lap. False: it has one of this lap or a later one,
+// Moves the slot's verdict to (lap of sequence, fate) from one of an earlier lap; the sequence is known to be claimed. False: it has one of this lap or a later one,
 // or the ring is damaged. The horizon must be raised already.
 template <class Schedule = FreeRunning>
 bool open_verdict(const RingMap& map, std::uint64_t sequence, Fate fate) noexcept {
@@ -69,8 +69,12 @@ bool open_verdict(const RingMap& map, std::uint64_t sequence, Fate fate) noexcep
       settle<Schedule>(map, sequence);
       continue;
     }
-    const bool adjacent = VerdictWord::lap(verdict) == lap - 1 && VerdictWord::fate(verdict) == Fate::voided;
-    const auto run = adjacent ? std::min(VerdictWord::run(verdict) + 1, VerdictWord::kMaxRun) : 0;
+    // Laps without a verdict in between count as void: they are lapped, nobody can deliver them any more. But where the slot was
+    // written since the verdict, its loser had learned it before (table A kept writers away until then): the run starts anew.
+    const auto committed = map.slot(sequence).word.load(std::memory_order_acquire);
+    const auto written = SlotWord::valid(committed) ? SlotWord::lap(committed) : 0;
+    const bool goes_on = VerdictWord::fate(verdict) == Fate::voided && written <= VerdictWord::lap(verdict);
+    const auto run = goes_on ? std::min(VerdictWord::run(verdict) + lap - VerdictWord::lap(verdict), VerdictWord::kMaxRun) : 0;
     Schedule::point(Step::contest);
     if (word.compare_exchange_strong(raw, VerdictWord::make(lap, run, fate), std::memory_order_seq_cst)) return true;
   }

@@ -36,10 +36,12 @@ Result<std::vector<std::uint32_t>> wanted_partitions(const Topic& topic, const C
 
 Result<void> check_options(const ConsumerOptions& options) {
   if (options.most_per_partition == 0)
-    return make_error(ErrorCode::invalid_argument, "most_per_partition is 0, so nothing would ever be polled; use at least 1");
+    return make_error(ErrorCode::invalid_argument,
+                      "most_per_partition is 0, so nothing would ever be polled; use at least 1");
   if (options.read_only && !options.group.empty())
-    return make_error(ErrorCode::invalid_argument, "group '" + options.group +
-                                                       "' cannot read only: its cursor has to be written; leave out one of both");
+    return make_error(
+        ErrorCode::invalid_argument,
+        "group '" + options.group + "' cannot read only: its cursor has to be written; leave out one of both");
   return {};
 }
 
@@ -57,7 +59,10 @@ Result<std::shared_ptr<const Topic>> attach(const Fabric& fabric, const std::str
 }  // namespace
 
 Consumer::Consumer(std::shared_ptr<const Topic> topic, ConsumerOptions options, std::vector<std::uint32_t> wanted)
-    : topic_(std::move(topic)), options_(std::move(options)), wanted_(std::move(wanted)), readers_(topic_->partitions()),
+    : topic_(std::move(topic)),
+      options_(std::move(options)),
+      wanted_(std::move(wanted)),
+      readers_(topic_->partitions()),
       idler_(options_.wait) {
   targets_.reserve(wanted_.size());
 }
@@ -152,7 +157,8 @@ std::uint64_t Consumer::poll_partition(std::uint32_t partition, const Handler& h
 }
 
 // False: it was no event, and went to `gaps`.
-bool Consumer::hand_over(std::uint32_t partition, const ipc::RecordView& view, const Handler& handler, const GapHandler& gaps) {
+bool Consumer::hand_over(std::uint32_t partition, const ipc::RecordView& view, const Handler& handler,
+                         const GapHandler& gaps) {
   if (const auto event = decode_event(view)) {
     handler({.partition = partition, .record = view, .event = *event});
     return true;

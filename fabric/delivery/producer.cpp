@@ -44,8 +44,8 @@ class Pause {
 };
 
 // With a key: envelope and payload side by side, in a private image of the slot or straight in the arena.
-PublishOutcome publish_enveloped(ipc::Publisher& publisher, const Envelope& envelope, std::span<const std::byte> payload,
-                                 const ipc::RecordOptions& options) noexcept {
+PublishOutcome publish_enveloped(ipc::Publisher& publisher, const Envelope& envelope,
+                                 std::span<const std::byte> payload, const ipc::RecordOptions& options) noexcept {
   const auto head = envelope_bytes(envelope);
   auto claim = publisher.claim(head + payload.size());
   if (!claim) return claim.outcome();
@@ -69,7 +69,8 @@ Result<Producer> Producer::open(const Fabric& fabric, const std::string& topic, 
   return Producer(std::move(*attached), std::move(publishers));
 }
 
-Published Producer::publish(std::span<const std::byte> key, std::span<const std::byte> payload, std::uint32_t schema) noexcept {
+Published Producer::publish(std::span<const std::byte> key, std::span<const std::byte> payload,
+                            std::uint32_t schema) noexcept {
   Published published{.partition = topic_->partition_of(key)};
   if (key.size() > kMaxKeyBytes) {
     published.outcome = PublishOutcome::too_large;
@@ -86,8 +87,8 @@ Published Producer::publish(std::span<const std::byte> key, std::span<const std:
   return published;
 }
 
-Published Producer::publish_within(std::span<const std::byte> key, std::span<const std::byte> payload, std::uint64_t timeout_ns,
-                                   std::uint32_t schema) noexcept {
+Published Producer::publish_within(std::span<const std::byte> key, std::span<const std::byte> payload,
+                                   std::uint64_t timeout_ns, std::uint32_t schema) noexcept {
   auto published = publish(key, payload, schema);
   if (!is_worth_another_try(published.outcome)) return published;
   Pause pause(timeout_ns);

@@ -1,8 +1,9 @@
 #pragma once
 // Publishing to a topic: the key picks the partition, and keeps the order of everything that has it.
 //
-// One Producer per thread; it holds a publisher line in every partition. publish() does not block; no allocation after open().
-// What is published by one Producer under one key is delivered in that order. Between Producers there is no order.
+// One Producer per thread; it holds a publisher line in every partition. publish() does not block; no allocation after
+// open(). What is published by one Producer under one key is delivered in that order. Between Producers there is no
+// order.
 
 #include <memory>
 #include <string>
@@ -30,10 +31,10 @@ struct ProducerOptions {
 
 // Who holds a partition's publishers up: a cursor, by name.
 struct PartitionBlame {
-  std::string cursor{};         // empty: nobody
-  ipc::MemberId owner = 0;      // 0: the cursor has no owner, nobody reads for it
-  std::uint64_t position = 0;   // its next sequence
-  std::uint64_t blocked_ns = 0; // for how long we have been refused
+  std::string cursor{};          // empty: nobody
+  ipc::MemberId owner = 0;       // 0: the cursor has no owner, nobody reads for it
+  std::uint64_t position = 0;    // its next sequence
+  std::uint64_t blocked_ns = 0;  // for how long we have been refused
 };
 
 class Producer {
@@ -41,13 +42,16 @@ class Producer {
   // Errors: those of Fabric::topic and Publisher::attach.
   static Result<Producer> open(const Fabric& fabric, const std::string& topic, const ProducerOptions& options = {});
 
-  // `schema`: at most kMaxSchema; higher bits are cut off. Outcomes: those of Publisher::publish; too_large also for a key of more
-  // than kMaxKeyBytes. On back_pressure and arena_full nothing was published: ask blame(partition) who it is, and try again.
-  Published publish(std::span<const std::byte> key, std::span<const std::byte> payload, std::uint32_t schema = 0) noexcept;
+  // `schema`: at most kMaxSchema; higher bits are cut off. Outcomes: those of Publisher::publish; too_large also for a
+  // key of more than kMaxKeyBytes. On back_pressure and arena_full nothing was published: ask blame(partition) who it
+  // is, and try again.
+  Published publish(std::span<const std::byte> key, std::span<const std::byte> payload,
+                    std::uint32_t schema = 0) noexcept;
   Published publish(std::string_view key, std::string_view payload, std::uint32_t schema = 0) noexcept {
     return publish(as_bytes(key), as_bytes(payload), schema);
   }
-  // The same, waiting out back_pressure and arena_full (spins, yields, then naps of up to 1 ms) for at most `timeout_ns`. Blocks.
+  // The same, waiting out back_pressure and arena_full (spins, yields, then naps of up to 1 ms) for at most
+  // `timeout_ns`. Blocks.
   Published publish_within(std::span<const std::byte> key, std::span<const std::byte> payload, std::uint64_t timeout_ns,
                            std::uint32_t schema = 0) noexcept;
 

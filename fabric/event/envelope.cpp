@@ -64,7 +64,8 @@ std::optional<Event> decode_event(const ipc::RecordView& record) noexcept {
   if (record.payload.size() < kBlockHeader) return std::nullopt;
   const auto bytes = load_16(record.payload.data());
   if (bytes < kUnit || bytes % kUnit != 0 || bytes > record.payload.size()) return std::nullopt;
-  if (record.payload[2] != static_cast<std::byte>(kEnvelopeVersion) || record.payload[3] != std::byte{0}) return std::nullopt;
+  if (record.payload[2] != static_cast<std::byte>(kEnvelopeVersion) || record.payload[3] != std::byte{0})
+    return std::nullopt;
   if (!decode_fields(record.payload.subspan(kBlockHeader, bytes - kBlockHeader), event.envelope)) return std::nullopt;
   event.payload = record.payload.subspan(bytes);
   return event;

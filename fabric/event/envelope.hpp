@@ -7,10 +7,10 @@
 //   +--------+--------+--------+---------------------------------------------+
 //   field:  tag (1 byte), 0 (1 byte), length (2 bytes, little-endian), data
 //
-// bytes: the whole block, a multiple of 8. Readers skip tags that they do not know; the version is raised only for what they
-// could not skip. A key has at least one byte and comes once; tag 0 ends the fields, at most 7 zeros follow. A record without
-// kExtended has no block: a keyless 32-byte event fills one 64-byte line.
-// Everything decoded is input: a block that breaks a rule is reported, never trusted. Thread-safe, no allocation.
+// bytes: the whole block, a multiple of 8. Readers skip tags that they do not know; the version is raised only for what
+// they could not skip. A key has at least one byte and comes once; tag 0 ends the fields, at most 7 zeros follow. A
+// record without kExtended has no block: a keyless 32-byte event fills one 64-byte line. Everything decoded is input: a
+// block that breaks a rule is reported, never trusted. Thread-safe, no allocation.
 
 #include <cstddef>
 #include <cstdint>

@@ -185,11 +185,11 @@ TEST_F(SleepTest, ManyRingsAtOnce) {
   for (const auto& in : readers) targets.push_back(in.wait_target());
   for (std::size_t i = 0; i < rings.size(); i += 13) {
     std::atomic<bool> woken{false};
+    const auto tickets = rings[i]->map().control->sleep.load();
     std::thread sleeper([&] {
       while (!something_to_read(targets[i])) sleep_on(targets, 3600 * kSecond, 3600 * kSecond);
       woken.store(true);
     });
-    const auto tickets = rings[i]->map().control->sleep.load();
     while (rings[i]->map().control->sleep.load() == tickets && !woken.load()) std::this_thread::yield();
     auto out = publisher(rings[i]);
     ASSERT_EQ(out.publish(bytes_of(numbered(i))), PublishOutcome::published);

@@ -60,6 +60,7 @@ int Channel::stay() {
 
 Child::Child(const std::function<int(const Channel&)>& body) : channel_(-1, -1) {
   int down[2], up[2];
+  std::fflush(nullptr);  // or the child might print it again
   if (::pipe2(down, O_CLOEXEC) != 0 || ::pipe2(up, O_CLOEXEC) != 0) fail("pipe2");
   pid_ = ::fork();
   if (pid_ < 0) fail("fork");
@@ -112,6 +113,7 @@ bool eventually(const std::function<bool()>& holds, std::chrono::seconds limit) 
 }
 
 bool kill_at_system_call(unsigned nth, const std::function<void()>& body) {
+  std::fflush(nullptr);
   const pid_t pid = ::fork();
   if (pid < 0) fail("fork");
   if (pid == 0) {

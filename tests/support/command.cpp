@@ -33,7 +33,8 @@ void close_end(int& descriptor) {
   descriptor = -1;
 }
 
-[[noreturn]] void execute(const std::vector<std::string>& arguments, const CommandOptions& options, int in, int out, int err) {
+[[noreturn]] void execute(const std::vector<std::string>& arguments, const CommandOptions& options, int in, int out,
+                          int err) {
   ::dup2(in, STDIN_FILENO);
   if (options.output_file) out = ::open(options.output_file->c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   ::dup2(out, STDOUT_FILENO);
@@ -71,7 +72,7 @@ Command::Command(const std::vector<std::string>& arguments, CommandOptions optio
   out_ = out;
   err_ = err;
   ::fcntl(in_, F_SETFL, O_NONBLOCK);
-  if (options_.input.empty() && !options_.keep_input_open) close_input();
+  push();
 }
 
 Command::~Command() {
@@ -83,12 +84,28 @@ Command::~Command() {
 }
 
 void Command::signal(int number) const { ::kill(pid_, number); }
-void Command::feed(const std::string& text) { options_.input += text; }
+
+void Command::feed(const std::string& text) {
+  options_.input += text;
+  push();
+}
+
 void Command::close_output() { close_end(out_); }
 
 void Command::close_input() {
   options_.keep_input_open = false;
-  if (options_.input.empty()) close_end(in_);
+  push();
+}
+
+// Writes as much of the input as fits the pipe, and closes it when all is in.
+void Command::push() {
+  if (in_ < 0) return;
+  if (!options_.input.empty()) {
+    const auto written = ::write(in_, options_.input.data(), options_.input.size());
+    if (written > 0) options_.input.erase(0, static_cast<std::size_t>(written));
+    if (written < 0 && errno != EAGAIN) options_.input.clear();  // it reads no more
+  }
+  if (options_.input.empty() && !options_.keep_input_open) close_end(in_);
 }
 
 // Moves bytes in all directions once. False: nothing happened for that long, or all streams have ended.
@@ -99,12 +116,7 @@ bool Command::pump(std::chrono::milliseconds patience) {
   if (::poll(ends.data(), ends.size(), static_cast<int>(patience.count())) <= 0) return false;
   if (ends[0].revents != 0 && !read_some(out_, result_.out)) close_end(out_);
   if (ends[1].revents != 0 && !read_some(err_, result_.err)) close_end(err_);
-  if (ends[2].revents != 0) {
-    const auto written = ::write(in_, options_.input.data(), options_.input.size());
-    if (written > 0) options_.input.erase(0, static_cast<std::size_t>(written));
-    if (written < 0 && errno != EAGAIN) options_.input.clear();  // it reads no more
-    if (options_.input.empty() && !options_.keep_input_open) close_end(in_);
-  }
+  if (ends[2].revents != 0) push();
   return true;
 }
 

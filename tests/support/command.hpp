@@ -1,7 +1,8 @@
 #pragma once
 // Another program for tests: started with its arguments, fed, read, signalled, waited for.
 //
-// Nothing blocks for ever: a program that still runs after kPatience is killed, and the test fails with what it printed.
+// Nothing blocks for ever: a program that still runs after kPatience is killed, and the test fails with what it
+// printed.
 
 #include <sys/types.h>
 
@@ -36,6 +37,7 @@ class Command {
 
   pid_t pid() const noexcept { return pid_; }
   void signal(int number) const;
+  // What does not fit the pipe goes in while this Command is waited for; more than that belongs in a file.
   void feed(const std::string& text);
   void close_input();
   void close_output();  // its next write to standard output fails with EPIPE
@@ -47,6 +49,7 @@ class Command {
 
  private:
   bool pump(std::chrono::milliseconds patience);
+  void push();
 
   CommandOptions options_;
   pid_t pid_ = -1;

@@ -1,0 +1,269 @@
+#include <dirent.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <functional>
+#include <memory>
+
+#include "fabric/topic_files.hpp"
+#include "ipc/check.hpp"
+#include "ipc/clock.hpp"
+#include "ipc/repair.hpp"
+#include "ipc/segment.hpp"
+#include "ipc/snapshot.hpp"
+#include "tools/evf/doctor.hpp"
+#include "tools/evf/text.hpp"
+#include "tools/evf/view.hpp"
+
+namespace fabric::evf {
+namespace {
+
+constexpr std::uint64_t kBlockedTooLongNs = 1'000'000'000;
+
+struct RingPlace {
+  std::string topic;
+  std::uint32_t partition = 0;
+  std::string path;
+
+  std::string label() const { return fmt::format("{}/{}", topic, partition); }
+};
+
+// "orders/0, orders/1 and 3 more"
+std::string join(const std::vector<std::string>& labels) {
+  std::string text;
+  for (std::size_t i = 0; i < labels.size() && i < 4; ++i) text += (i == 0 ? "" : ", ") + labels[i];
+  return labels.size() > 4 ? fmt::format("{} and {} more", text, labels.size() - 4) : text;
+}
+
+// The examination of one fabric: what can be attached goes through all further checks.
+class FabricDoctor {
+ public:
+  explicit FabricDoctor(const DoctorOptions& options) : options_(options), owners_(options.directory) {}
+
+  std::vector<Finding> run() {
+    const auto fabric = Fabric::open(options_.directory, false);
+    if (!fabric && fabric.error().code == ErrorCode::not_found) {
+      add("fabric", Health::ok, options_.directory + " does not exist yet");
+      return std::move(findings_);
+    }
+    const auto names = fabric ? fabric->topic_names() : fabric.error();
+    if (!names) {
+      add("fabric", Health::fail, names.error().message, "check its owner and mode, or use --dir");
+      return std::move(findings_);
+    }
+    add("fabric", Health::ok, fmt::format("{}: {}", options_.directory, plural(names->size(), "topic")));
+    check_members();
+    check_temporaries(*names);
+    find_rings(*fabric, *names);
+    check_layouts();
+    check_boots();
+    check_publishers();
+    check_cursors();
+    check_back_pressure();
+    if (options_.deep) check_records();
+    return std::move(findings_);
+  }
+
+ private:
+  void add(std::string check, Health health, std::string detail, std::string advice = {}) {
+    findings_.push_back({std::move(check), health, std::move(detail), std::move(advice)});
+  }
+  void check_members();
+  void check_temporaries(const std::vector<std::string>& topics);
+  void find_rings(const Fabric& fabric, const std::vector<std::string>& topics);
+  void check_layouts();
+  void check_boots();
+  void check_publishers();
+  void check_cursors();
+  void check_back_pressure();
+  void check_records();
+  void check_dead(const std::string& name, const std::string& noun, const std::function<std::size_t(const ipc::RingMap&)>& count);
+  std::shared_ptr<ipc::Ring> attach(const RingPlace& place, ipc::Access access, Error& error) const;
+
+  DoctorOptions options_;
+  Owners owners_;
+  std::vector<Finding> findings_;
+  std::vector<RingPlace> rings_;
+  std::vector<std::pair<RingPlace, std::shared_ptr<ipc::Ring>>> attached_;  // read-only, of this boot
+  std::vector<RingPlace> of_other_boots_;
+};
+
+void FabricDoctor::check_members() {
+  const auto members = ipc::Members::open(options_.directory);
+  if (!members) return add("members", Health::fail, members.error().message, "check the mode of the members file");
+  std::size_t alive = 0, gone = 0;
+  for (const auto& member : members->list()) ++(member.alive ? alive : gone);
+  add("members", Health::ok, fmt::format("{} alive, {} gone (their entries are used again)", alive, gone));
+}
+
+std::size_t count_temporaries(const std::string& directory) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> handle(::opendir(directory.c_str()), ::closedir);
+  std::size_t count = 0;
+  while (const auto* entry = handle ? ::readdir(handle.get()) : nullptr) {
+    const std::string_view name = entry->d_name;
+    count += name.starts_with('.') && name.ends_with(".tmp");
+  }
+  return count;
+}
+
+void FabricDoctor::check_temporaries(const std::vector<std::string>& topics) {
+  const auto root = topics_directory(options_.directory);
+  std::vector<std::string> directories{options_.directory, root};
+  for (const auto& topic : topics) directories.push_back(root + "/" + topic);
+  const auto count = [&] {
+    std::size_t found = 0;
+    for (const auto& directory : directories) found += count_temporaries(directory);
+    return found;
+  };
+  const auto before = count();
+  if (before == 0) return add("temporaries", Health::ok, "none");
+  if (!options_.fix)
+    return add("temporaries", Health::warn, plural(before, "file") + " of creations that are in progress or were killed",
+               "evf doctor --fix removes those of dead processes");
+  for (const auto& directory : directories) {
+    const auto removed = ipc::remove_stale_temporaries(directory);
+    if (!removed) return add("temporaries", Health::fail, removed.error().message, "run doctor as their owner");
+  }
+  if (const auto removed = remove_private_leftovers(options_.directory); !removed)
+    return add("temporaries", Health::fail, removed.error().message, "run doctor as their owner");
+  const auto left = count();
+  add("temporaries", left < before ? Health::fixed : Health::ok, fmt::format("removed {}, {} in use", before - left, left));
+}
+
+// By file, not by topic: one damaged ring must not hide the others.
+void FabricDoctor::find_rings(const Fabric& fabric, const std::vector<std::string>& topics) {
+  for (const auto& topic : topics) {
+    const auto info = fabric.describe_topic(topic);
+    const auto partitions = info ? info->partitions : 1;
+    for (std::uint32_t i = 0; i < partitions; ++i) rings_.push_back({topic, i, fabric.partition_path(topic, i)});
+  }
+}
+
+std::shared_ptr<ipc::Ring> FabricDoctor::attach(const RingPlace& place, ipc::Access access, Error& error) const {
+  auto ring = ipc::Ring::attach(place.path, {.access = access, .members_directory = options_.directory});
+  if (ring) return *ring;
+  error = ring.error();
+  return nullptr;
+}
+
+void FabricDoctor::check_layouts() {
+  std::size_t sound = 0;
+  for (const auto& place : rings_) {
+    Error error;
+    auto ring = attach(place, ipc::Access::read_only, error);
+    if (!ring) {
+      add("layout", Health::fail, fmt::format("{}: {}", place.label(), error.message), "evf fsck says more; restore or re-create it");
+    } else {
+      ++sound;
+      if (ring->file().of_this_boot()) {
+        attached_.emplace_back(place, std::move(ring));
+      } else {
+        of_other_boots_.push_back(place);
+      }
+    }
+  }
+  if (sound == rings_.size())
+    add("layout", Health::ok, fmt::format("{} of layout version {}", plural(sound, "ring"), ipc::kLayoutVersion));
+}
+
+void FabricDoctor::check_boots() {
+  if (of_other_boots_.empty()) return add("boot", Health::ok, "all rings are of this boot");
+  std::vector<std::string> labels;
+  for (const auto& place : of_other_boots_) labels.push_back(place.label());
+  if (!options_.fix)
+    return add("boot", Health::warn, "written before the last reboot: " + join(labels), "evf doctor --fix recovers them, and so does the first publisher");
+  for (const auto& place : of_other_boots_) {
+    const auto recovered = ipc::recover_ring(place.path);
+    if (recovered) {
+      add("boot", Health::fixed, fmt::format("{}: recovered {}, the next sequence is {}", place.label(),
+                                             plural(recovered->records, "record"), recovered->tail));
+      Error error;
+      if (auto ring = attach(place, ipc::Access::read_only, error)) attached_.emplace_back(place, std::move(ring));
+    } else {
+      add("boot", Health::fail, fmt::format("{}: {}", place.label(), recovered.error().message), "run doctor as its owner");
+    }
+  }
+}
+
+// Lines of dead owners: `count` of them in a ring; reclaim_dead() frees them.
+void FabricDoctor::check_dead(const std::string& name, const std::string& noun,
+                              const std::function<std::size_t(const ipc::RingMap&)>& count) {
+  std::vector<std::string> labels;
+  std::size_t dead = 0;
+  for (const auto& [place, ring] : attached_) {
+    const auto found = count(ring->map());
+    if (found == 0) continue;
+    dead += found;
+    labels.push_back(place.label());
+    if (!options_.fix) continue;
+    Error error;
+    if (const auto writable = attach(place, ipc::Access::read_write, error)) {
+      ipc::reclaim_dead(*writable);
+    } else {
+      return add(name, Health::fail, fmt::format("{}: {}", place.label(), error.message), "run doctor as its owner");
+    }
+  }
+  if (dead == 0) return add(name, Health::ok, fmt::format("no {} of dead processes", noun));
+  const auto where = fmt::format("{}{} of dead processes in {}", plural(dead, noun), options_.fix ? " given back," : "", join(labels));
+  add(name, options_.fix ? Health::fixed : Health::warn, where,
+      options_.fix ? "" : "evf doctor --fix gives them back; the next publisher or reader does, too");
+}
+
+void FabricDoctor::check_publishers() {
+  check_dead("publishers", "line", [&](const ipc::RingMap& map) {
+    std::size_t dead = 0;
+    for (const auto& publisher : ipc::list_publishers(map)) dead += !owners_.alive(publisher.owner);
+    return dead;
+  });
+}
+
+void FabricDoctor::check_cursors() {
+  check_dead("groups", "cursor", [&](const ipc::RingMap& map) {
+    std::size_t dead = 0;
+    for (const auto& cursor : ipc::list_cursors(map)) dead += cursor.owner != 0 && !owners_.alive(cursor.owner);
+    return dead;
+  });
+}
+
+// Publishers that wait for a group that nobody reads for will wait for ever.
+void FabricDoctor::check_back_pressure() {
+  const auto before = findings_.size();
+  for (const auto& [place, ring] : attached_) {
+    const auto snapshot = ipc::take_snapshot(ring->map());
+    for (const auto& cursor : snapshot.cursors) {
+      if (cursor.index != snapshot.slowest || owners_.alive(cursor.owner)) continue;
+      if (ipc::unacked_share(ring->map(), snapshot) < 0.8) continue;
+      bool blocked = false;
+      for (const auto& publisher : snapshot.publishers)
+        blocked = blocked || (owners_.alive(publisher.owner) && publisher.blocked_since_ns != 0 &&
+                              ipc::monotonic_ns() > publisher.blocked_since_ns + kBlockedTooLongNs);
+      add("back-pressure", blocked ? Health::fail : Health::warn,
+          fmt::format("{}: group {} {} publishers, and nobody reads for it", place.label(), cursor_name(cursor),
+                      blocked ? "blocks" : "will soon block"),
+          fmt::format("start its consumer: evf tail {} --group {}", place.topic, cursor_name(cursor)));
+    }
+  }
+  if (findings_.size() == before) add("back-pressure", Health::ok, "no group without a reader holds publishers up");
+}
+
+void FabricDoctor::check_records() {
+  std::uint64_t whole = 0;
+  std::size_t damaged = 0;
+  for (const auto& [place, ring] : attached_) {
+    const auto check = ipc::check_ring(ring->map(), 1);
+    whole += check.count(ipc::SlotCondition::whole);
+    if (check.sound()) continue;
+    ++damaged;
+    add("records", Health::fail, fmt::format("{}: {}, first: {}", place.label(), plural(check.problem_count, "problem"), check.problems.front().what),
+        fmt::format("evf fsck {} lists them; readers leave damaged records out", place.topic));
+  }
+  if (damaged == 0) add("records", Health::ok, fmt::format("{} verified", plural(whole, "checksum")));
+}
+
+}  // namespace
+
+std::vector<Finding> check_fabric(const DoctorOptions& options) { return FabricDoctor(options).run(); }
+
+}  // namespace fabric::evf

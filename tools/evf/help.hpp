@@ -1,0 +1,14 @@
+#pragma once
+// How `evf --help` and `evf VERB --help` look: usage, details, options in two columns within 80, examples.
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+namespace fabric::evf {
+
+class HelpFormatter : public CLI::FormatterBase {
+ public:
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override;
+};
+
+}  // namespace fabric::evf

@@ -1,0 +1,123 @@
+// evf lag: how far each group is behind, in records and in time, and whom it holds up.
+
+#include <fmt/format.h>
+
+#include "tools/evf/terminal.hpp"
+#include "tools/evf/text.hpp"
+#include "tools/evf/verb.hpp"
+#include "tools/evf/view.hpp"
+
+namespace fabric::evf {
+namespace {
+
+struct TopicView {
+  std::string name;
+  std::vector<PartitionView> partitions;
+};
+
+void print_lag_json(const std::vector<TopicView>& topics, const Owners& owners) {
+  Json rows = Json::array(), blocked = Json::array();
+  for (const auto& topic : topics) {
+    for (const auto& view : topic.partitions) {
+      const Json place{{"topic", topic.name}, {"partition", view.partition}};
+      for (const auto& cursor : view.snapshot.cursors) {
+        rows.push_back(place);
+        rows.back().update(cursor_json(view, cursor, owners));
+      }
+      for (const auto& publisher : view.snapshot.publishers) {
+        if (publisher.blocked_since_ns == 0) continue;
+        blocked.push_back(place);
+        blocked.back().update(publisher_json(view, publisher, owners));
+      }
+    }
+  }
+  print_json(Json{{"schema", "evf.lag/1"}, {"rows", std::move(rows)}, {"blocked", std::move(blocked)}});
+}
+
+// Rows of one group stand together: group first, then partition.
+Table lag_table(const TopicView& topic, const Owners& owners) {
+  std::vector<std::pair<const PartitionView*, const ipc::CursorInfo*>> rows;
+  for (const auto& view : topic.partitions)
+    for (const auto& cursor : view.snapshot.cursors) rows.emplace_back(&view, &cursor);
+  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.second->name < b.second->name; });
+  Table table({"GROUP", ">PART", ">POSITION", ">HEAD", ">LAG", ">SPAN", ">AGE", "GATES", "OWNER"});
+  for (const auto& [view, cursor] : rows) {
+    const auto lag = view->lag(*cursor);
+    const auto time = [&](std::uint64_t ns) { return lag.records == 0 ? "-" : format_duration(ns); };
+    const auto share = static_cast<double>(lag.records) / static_cast<double>(view->map().slot_count);
+    const auto tone = share >= 0.99 ? Tone::bad : share > 0.8 ? Tone::warn : Tone::plain;
+    table.add({cursor_name(*cursor), std::to_string(view->partition), format_count(cursor->position),
+               format_count(view->snapshot.head), {format_count(lag.records), tone}, time(lag.span_ns), time(lag.age_ns),
+               cursor->gating ? "yes" : "no", owners.cell(cursor->owner)});
+  }
+  return table;
+}
+
+void print_blocked(const TopicView& topic, const Owners& owners) {
+  for (const auto& view : topic.partitions)
+    for (const auto& publisher : view.snapshot.publishers)
+      if (publisher.blocked_since_ns != 0)
+        print_line(toned(fmt::format("  blocked: publisher {} of partition {} for {}", owners.cell(publisher.owner).text,
+                                     view.partition, blocked_text(view, publisher)),
+                         Tone::bad, data().descriptor()));
+}
+
+void print_topics(const std::vector<TopicView>& topics, const Owners& owners) {
+  for (std::size_t i = 0; i < topics.size(); ++i) {
+    if (i != 0) print_line("");
+    print_line(toned(topics[i].name, Tone::bold, data().descriptor()));
+    const auto table = lag_table(topics[i], owners);
+    if (table.empty()) {
+      print_line("  no groups");
+    } else {
+      table.print("  ");
+    }
+    print_blocked(topics[i], owners);
+  }
+}
+
+int lag(const Context& context, const std::string& name) {
+  const auto fabric = open_fabric(context);
+  if (!fabric) return fail(fabric.error());
+  auto names = fabric->topic_names();
+  if (!name.empty()) names = std::vector<std::string>{name};
+  if (!names) return fail(names.error());
+  std::vector<TopicView> topics;
+  int code = kOk;
+  for (const auto& each : *names) {
+    const auto topic = open_topic(*fabric, each, ipc::Access::read_only);
+    if (topic) {
+      topics.push_back({each, view_topic(**topic)});
+    } else {
+      code = fail(topic.error());
+      if (!name.empty()) return code;
+    }
+  }
+  const Owners owners(fabric->directory());
+  if (context.json) {
+    print_lag_json(topics, owners);
+  } else if (topics.empty()) {
+    note(fmt::format("no topics in {}; evf topic create makes one", fabric->directory()));
+  } else {
+    print_topics(topics, owners);
+  }
+  return code;
+}
+
+}  // namespace
+
+void add_lag(CLI::App& app, Context& context) {
+  const auto name = std::make_shared<std::string>();
+  auto* sub = add_verb(app, context,
+                       {.name = "lag",
+                        .description = "Show how far each group is behind, and whom it holds up.",
+                        .details = "LAG counts records that are not acked; SPAN is the time from the first of them to the\n"
+                                   "newest record, AGE from the first of them to now. A group that GATES holds publishers\n"
+                                   "up when it is one ring behind; they are listed as blocked, with who blocks them.",
+                        .examples = "  evf lag\n  evf lag orders --json | jq '.rows[] | {group, partition, lag_records}'",
+                        .json = true},
+                       [&context, name] { return lag(context, *name); });
+  sub->add_option("TOPIC", *name, "One topic (all)");
+}
+
+}  // namespace fabric::evf

@@ -1,0 +1,274 @@
+// evf pub: from lines, NDJSON or length-prefixed records to a topic.
+
+#include <fmt/format.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <limits>
+
+#include "fabric/delivery/producer.hpp"
+#include "ipc/clock.hpp"
+#include "tools/evf/pub_input.hpp"
+#include "tools/evf/terminal.hpp"
+#include "tools/evf/text.hpp"
+#include "tools/evf/values.hpp"
+#include "tools/evf/verb.hpp"
+#include "tools/evf/view.hpp"
+
+namespace fabric::evf {
+namespace {
+
+using ipc::PublishOutcome;
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kWaitSlice = kSecond / 20, kFirstComplaint = kSecond / 2, kNextComplaint = 10 * kSecond;
+constexpr std::uint64_t kShowProgressAfter = kSecond, kProgressEvery = kSecond / 5;
+
+struct Arguments {
+  std::string topic, file = "-";
+  InputFormat format = InputFormat::lines;
+  KeyRule key;
+  std::optional<double> rate;  // records a second
+  std::optional<std::uint64_t> timeout_ns;
+  bool take_over = false, quiet = false;
+};
+
+// A schedule of equal distances from the start: whoever falls behind catches up, so the rate does not drift.
+class Pace {
+ public:
+  Pace(std::optional<double> rate, std::uint64_t start_ns) : interval_ns_(rate ? 1e9 / *rate : 0), start_ns_(start_ns) {}
+  void wait(std::uint64_t record) const {
+    if (interval_ns_ == 0) return;
+    const auto due = start_ns_ + static_cast<std::uint64_t>(interval_ns_ * static_cast<double>(record));
+    const timespec time{static_cast<time_t>(due / kSecond), static_cast<long>(due % kSecond)};
+    while (!interrupted() && ipc::monotonic_ns() < due) clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nullptr);
+  }
+
+ private:
+  double interval_ns_;
+  std::uint64_t start_ns_;
+};
+
+// Publishes the records of one input and keeps count.
+class Publication {
+ public:
+  Publication(Producer& producer, Input& input, const Arguments& arguments, const std::string& directory)
+      : producer_(&producer), input_(&input), arguments_(&arguments), directory_(directory),
+        reader_(input, arguments.format, arguments.key, most_bytes(producer)), start_ns_(ipc::monotonic_ns()) {}
+
+  int run();
+
+ private:
+  static std::uint64_t most_bytes(Producer& producer) { return producer.publisher(0).max_payload_bytes(); }
+  Published publish_waiting(std::span<const std::byte> key, std::span<const std::byte> payload);
+  void complain(std::uint32_t partition, std::uint64_t waited_ns, bool arena) const;
+  std::string who_blocks(std::uint32_t partition) const;
+  int explain(const Published& result) const;
+  void show_progress();
+  void clear_progress();
+  void summarise(bool complete);
+
+  Producer* producer_;
+  Input* input_;
+  const Arguments* arguments_;
+  std::string directory_;
+  RecordReader reader_;
+  std::uint64_t start_ns_, shown_ns_ = 0;
+  std::uint64_t published_ = 0, bytes_ = 0;
+};
+
+int Publication::run() {
+  const Pace pace(arguments_->rate, start_ns_);
+  int code = kOk;
+  while (code == kOk && reader_.next()) {
+    pace.wait(published_);
+    if (interrupted()) break;
+    const auto result = publish_waiting(as_bytes(reader_.key()), as_bytes(reader_.payload()));
+    if (result || result.outcome == PublishOutcome::sync_failed) {
+      ++published_;
+      bytes_ += reader_.payload().size();
+    }
+    if (result) {
+      if (arguments_->rate || published_ % 256 == 0) show_progress();
+    } else {
+      clear_progress();
+      code = interrupted() ? kFailed : explain(result);
+    }
+  }
+  clear_progress();
+  if (code == kOk && !reader_.fault().empty())
+    code = fail(kFailed, fmt::format("{}: {}", printable(input_->name()), reader_.fault()), "what came before it is published");
+  if (code == kOk && interrupted()) code = fail(kFailed, "interrupted", "what was read before is published");
+  summarise(code == kOk);
+  return code;
+}
+
+// Waits out back-pressure for as long as --timeout says, and says who is to blame.
+Published Publication::publish_waiting(std::span<const std::byte> key, std::span<const std::byte> payload) {
+  auto result = producer_->publish(key, payload);
+  const auto blocked = [&] {
+    return result.outcome == PublishOutcome::back_pressure || result.outcome == PublishOutcome::arena_full;
+  };
+  if (!blocked()) return result;
+  const auto timeout = arguments_->timeout_ns.value_or(std::numeric_limits<std::uint64_t>::max());
+  const auto began = ipc::monotonic_ns();
+  auto complain_at = kFirstComplaint;
+  for (std::uint64_t waited = 0; blocked() && waited < timeout && !interrupted(); waited = ipc::monotonic_ns() - began) {
+    if (waited >= complain_at) {
+      clear_progress();
+      complain(result.partition, waited, result.outcome == PublishOutcome::arena_full);
+      complain_at = waited + kNextComplaint;
+    }
+    result = producer_->publish_within(key, payload, std::min(kWaitSlice, timeout - waited));
+  }
+  return result;
+}
+
+std::string Publication::who_blocks(std::uint32_t partition) const {
+  const auto blame = producer_->blame(partition);
+  if (blame.cursor.empty()) return "nobody that is known";
+  const auto owner = blame.owner == 0 ? "nobody reads for it" : "read by " + Owners(directory_).cell(blame.owner).text;
+  return fmt::format("group '{}' at sequence {} ({})", printable(blame.cursor), format_count(blame.position), owner);
+}
+
+void Publication::complain(std::uint32_t partition, std::uint64_t waited_ns, bool arena) const {
+  note(fmt::format("waiting for {}: {} of partition {} is full, held by {}; see evf lag {}", format_duration(waited_ns),
+                   arena ? "the arena" : "the ring", partition, who_blocks(partition), arguments_->topic));
+}
+
+int Publication::explain(const Published& result) const {
+  const auto where = fmt::format("{}: {}", printable(input_->name()), reader_.place());
+  switch (result.outcome) {
+    case PublishOutcome::back_pressure:
+    case PublishOutcome::arena_full:
+      return fail(kFailed, fmt::format("{} was not published within {}: partition {} is held by {}", where,
+                                       format_duration(*arguments_->timeout_ns), result.partition, who_blocks(result.partition)),
+                  fmt::format("see evf lag {}", arguments_->topic));
+    case PublishOutcome::too_large:
+      if (reader_.key().size() > kMaxKeyBytes)
+        return fail(kFailed, fmt::format("{}: its key has {}", where, plural(reader_.key().size(), "byte")),
+                    fmt::format("a key has at most {}", plural(kMaxKeyBytes, "byte")));
+      return fail(kFailed, fmt::format("{}: {} and the key do not fit the topic's {}", where,
+                                       plural(reader_.payload().size(), "byte"), plural(most_bytes(*producer_), "byte")),
+                  "create the topic with a larger --slot-bytes or an --arena-bytes");
+    case PublishOutcome::fenced:
+      return fail(kFailed, fmt::format("{}: another publisher took partition {} over", where, result.partition),
+                  "stop it, or start again with --take-over");
+    case PublishOutcome::sync_failed:
+      return fail(kFailed, fmt::format("{} is published, but the device reported an error", where), "check the disk");
+    case PublishOutcome::damaged:
+      return fail(kCorrupt, fmt::format("{}: the control words of partition {} make no sense", where, result.partition),
+                  fmt::format("run evf fsck {}", arguments_->topic));
+    default:
+      return fail(kFailed, fmt::format("{}: {}", where, to_string(result.outcome)), "re-create the topic");
+  }
+}
+
+void Publication::show_progress() {
+  if (arguments_->quiet || !is_terminal(STDERR_FILENO)) return;
+  const auto now = ipc::monotonic_ns();
+  if (now - start_ns_ < kShowProgressAfter || now - shown_ns_ < kProgressEvery) return;
+  shown_ns_ = now;
+  const auto rate = static_cast<double>(published_) * 1e9 / static_cast<double>(now - start_ns_);
+  auto line = fmt::format("\r\033[K{}  {}  {}/s", plural(published_, "record"), format_bytes(bytes_),
+                          format_count(static_cast<std::uint64_t>(rate)));
+  if (input_->total_bytes() != 0)
+    line += fmt::format("  {:.0f}%", 100.0 * static_cast<double>(input_->consumed_bytes()) / static_cast<double>(input_->total_bytes()));
+  Output errors(STDERR_FILENO);
+  errors.write(line);
+  errors.flush();
+}
+
+void Publication::clear_progress() {
+  if (shown_ns_ == 0) return;
+  shown_ns_ = 0;
+  Output errors(STDERR_FILENO);
+  errors.write("\r\033[K");
+  errors.flush();
+}
+
+void Publication::summarise(bool complete) {
+  if (arguments_->quiet && complete) return;
+  const auto took = std::max<std::uint64_t>(1, ipc::monotonic_ns() - start_ns_);
+  const auto rate = static_cast<double>(published_) * 1e9 / static_cast<double>(took);
+  note(fmt::format("published {} ({}) to {} in {}, {}/s", plural(published_, "record"), format_bytes(bytes_),
+                   arguments_->topic, format_duration(took), format_count(static_cast<std::uint64_t>(rate))));
+}
+
+int check_key(const Arguments& arguments) {
+  const auto& key = arguments.key;
+  const bool lines = arguments.format == InputFormat::lines;
+  if (!key.field.empty() && arguments.format == InputFormat::length_prefixed)
+    return fail(kUsage, "--key-field has no meaning for --format length-prefixed", "use --key, or another format");
+  if (key.separator && (!lines || key.field.empty()))
+    return fail(kUsage, "--separator goes with --key-field and --format lines", "see evf pub --help");
+  if (key.separator && key.separator->empty()) return fail(kUsage, "--separator is empty", "name at least one character");
+  const bool number = key.field.find_first_not_of("0123456789") == std::string::npos && key.field.size() < 10;
+  if (lines && !key.field.empty() && (!number || std::stoul(key.field) == 0))
+    return fail(kUsage, fmt::format("--key-field '{}' is no field number", printable(key.field)),
+                "count fields of lines from 1, or use --format ndjson for a path");
+  return kOk;
+}
+
+int publish(const Context& context, const Arguments& arguments) {
+  if (const int code = check_key(arguments); code != kOk) return code;
+  const auto fabric = open_fabric(context);
+  if (!fabric) return fail(fabric.error());
+  auto input = Input::open(arguments.file);  // before a publisher line is taken
+  if (!input) return fail(input.error());
+  if (const auto topic = open_topic(*fabric, arguments.topic, ipc::Access::read_only); !topic) return fail(topic.error());
+  auto producer = Producer::open(*fabric, arguments.topic, {.take_over = arguments.take_over});
+  if (!producer) return fail(producer.error());
+  if (arguments.file == "-" && is_terminal(STDIN_FILENO) && !arguments.quiet)
+    note("reading from the terminal; end with Ctrl-D");
+  return Publication(*producer, *input, arguments, fabric->directory()).run();
+}
+
+void add_options(CLI::App& sub, Arguments& arguments) {
+  sub.add_option("TOPIC", arguments.topic, "The topic")->required();
+  sub.add_option("FILE", arguments.file, "Input; '-' is standard input (-)");
+  add_choice<InputFormat>(sub, "-f,--format", arguments.format,
+                          {{"lines", InputFormat::lines},
+                           {"ndjson", InputFormat::ndjson},
+                           {"length-prefixed", InputFormat::length_prefixed}},
+                          "What a record is (lines)");
+  auto* constant = sub.add_option("--key", arguments.key.constant, "One key for all records")->type_name("KEY");
+  sub.add_option("--key-field", arguments.key.field, "Where the key is: a path in NDJSON (a.b), a field of lines (from 1)")
+      ->type_name("FIELD")
+      ->excludes(constant);
+  sub.add_option("--separator", arguments.key.separator, "Between the fields of a line (blanks)")->type_name("TEXT");
+  sub.add_option_function<std::string>(
+         "--rate",
+         [&arguments](const std::string& text) {
+           arguments.rate = parse_rate(text);
+           if (!arguments.rate) refuse_value("--rate", "'" + text + "' is no rate; write 1000/s, 50k/s or 10/m");
+         },
+         "Records a second, without drift (as fast as possible)")
+      ->type_name("N/s");
+  add_duration(sub, "--timeout", arguments.timeout_ns, "Give up when a record has waited that long (never)");
+  sub.add_flag("--take-over", arguments.take_over, "One-writer topics: take the lease from a live publisher");
+  sub.add_flag("-q,--quiet", arguments.quiet, "No progress and no summary");
+}
+
+}  // namespace
+
+void add_pub(CLI::App& app, Context& context) {
+  const auto arguments = std::make_shared<Arguments>();
+  auto* sub = add_verb(app, context,
+                       {.name = "pub",
+                        .description = "Publish records from standard input or a file.",
+                        .details = "Formats:\n"
+                                   "  lines            each line is a record; an empty line is an empty record\n"
+                                   "  ndjson           each line is checked to be JSON and published as it stands\n"
+                                   "  length-prefixed  4 bytes little-endian, then as many bytes of payload\n\n"
+                                   "The key picks the partition and keeps the order of its records. When a group holds\n"
+                                   "the topic up, pub waits and says for whom. Whatever it counts as published is seen by\n"
+                                   "every group, whatever happens to pub afterwards.",
+                        .examples = "  evf pub packages /var/log/dpkg.log --key-field 4\n"
+                                    "  evf pub orders --format ndjson --key-field customer.id < orders.ndjson\n"
+                                    "  journalctl -f | evf pub journal --rate 1000/s"},
+                       [&context, arguments] { return publish(context, *arguments); });
+  add_options(*sub, *arguments);
+}
+
+}  // namespace fabric::evf

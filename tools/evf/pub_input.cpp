@@ -1,0 +1,196 @@
+#include "tools/evf/pub_input.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include "tools/evf/terminal.hpp"
+#include "tools/evf/text.hpp"
+
+namespace fabric::evf {
+namespace {
+
+constexpr std::size_t kReadBytes = 256 * 1024;
+
+bool is_blank(std::string_view line) noexcept { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
+
+// Field `number` (from 1) of a line, as awk counts them, or between separators.
+std::optional<std::string_view> column(std::string_view line, std::size_t number, const std::optional<std::string>& separator) {
+  while (true) {
+    if (!separator) line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
+    const auto end = separator ? line.find(*separator) : line.find_first_of(" \t");
+    if (--number == 0) return line.empty() && !separator ? std::nullopt : std::optional(line.substr(0, end));
+    if (end == std::string_view::npos) return std::nullopt;
+    line.remove_prefix(end + (separator ? separator->size() : 1));
+  }
+}
+
+}  // namespace
+
+Input::Input(int descriptor, std::string name, std::uint64_t total_bytes)
+    : descriptor_(descriptor), name_(std::move(name)), total_bytes_(total_bytes), buffer_(kReadBytes) {}
+
+Input::Input(Input&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), name_(std::move(other.name_)), total_bytes_(other.total_bytes_),
+      consumed_(other.consumed_), error_(other.error_), ended_(other.ended_), buffer_(std::move(other.buffer_)),
+      first_(other.first_), last_(other.last_) {}
+
+Input::~Input() {
+  if (descriptor_ > STDIN_FILENO) ::close(descriptor_);
+}
+
+ipc::Result<Input> Input::open(const std::string& path) {
+  const bool standard = path == "-";
+  const std::string name = standard ? "standard input" : path;
+  const int descriptor = standard ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return ipc::system_error("open " + printable(path), errno);
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0) return ipc::system_error("read " + printable(name), errno);
+  Input input(descriptor, name, S_ISREG(status.st_mode) ? static_cast<std::uint64_t>(status.st_size) : 0);
+  if (S_ISDIR(status.st_mode))
+    return ipc::make_error(ipc::ErrorCode::invalid_argument, printable(name) + " is a directory; name a file in it");
+  return input;
+}
+
+// Makes at least `wanted` bytes available, if there are as many. False: there are not.
+bool Input::fill(std::size_t wanted) {
+  if (first_ != 0 && first_ + wanted > buffer_.size()) {
+    std::memmove(buffer_.data(), buffer_.data() + first_, last_ - first_);
+    last_ -= first_;
+    first_ = 0;
+  }
+  if (wanted > buffer_.size()) buffer_.resize(std::max(wanted, buffer_.size() * 2));
+  while (last_ - first_ < wanted && !ended_) {
+    const auto got = ::read(descriptor_, buffer_.data() + last_, buffer_.size() - last_);
+    if (got > 0) {
+      last_ += static_cast<std::size_t>(got);
+    } else if (got == 0 || interrupted()) {
+      ended_ = true;
+    } else if (errno != EINTR) {
+      error_ = errno;
+      ended_ = true;
+    }
+  }
+  return last_ - first_ >= wanted;
+}
+
+std::optional<std::string_view> Input::line(std::size_t most) {
+  std::size_t searched = 0;
+  while (true) {
+    const auto* begin = buffer_.data() + first_;
+    const auto available = last_ - first_;
+    const auto* newline = static_cast<const char*>(std::memchr(begin + searched, '\n', available - searched));
+    const auto length = newline != nullptr ? static_cast<std::size_t>(newline - begin) : available;
+    const bool too_long = length > most;
+    if (newline == nullptr && !too_long && fill(available + 1)) {
+      searched = available;
+      continue;
+    }
+    begin = buffer_.data() + first_;  // fill() may have moved it
+    if (newline == nullptr && available == 0) return std::nullopt;
+    const auto shown = too_long ? most + 1 : length;
+    const auto consumed = shown + (newline != nullptr && !too_long ? 1 : 0);
+    first_ += consumed;
+    consumed_ += consumed;
+    return std::string_view(begin, shown);
+  }
+}
+
+std::string_view Input::take(std::size_t bytes) {
+  fill(bytes);
+  const auto count = std::min(bytes, last_ - first_);
+  const std::string_view taken(buffer_.data() + first_, count);
+  first_ += count;
+  consumed_ += count;
+  return taken;
+}
+
+std::string RecordReader::place() const {
+  return fmt::format("{} {}", format_ == InputFormat::length_prefixed ? "record" : "line", number_);
+}
+
+bool RecordReader::refuse(const std::string& why) {
+  fault_ = fmt::format("{} {}", place(), why);
+  return false;
+}
+
+bool RecordReader::next() {
+  const bool found = format_ == InputFormat::length_prefixed ? next_prefixed() : next_line();
+  if (input_->error() != 0 && fault_.empty())
+    fault_ = fmt::format("cannot read on after {}: {}", place(), std::strerror(input_->error()));
+  // What was cut off by an interruption is no record.
+  return found && fault_.empty() && !interrupted() && find_key();
+}
+
+bool RecordReader::next_line() {
+  while (true) {
+    const auto line = input_->line(most_bytes_);
+    if (!line) return false;
+    ++number_;
+    if (line->size() > most_bytes_) return refuse(fmt::format("has more than {}, which is all this topic takes", plural(most_bytes_, "byte")));
+    if (format_ == InputFormat::ndjson && is_blank(*line)) continue;
+    payload_ = *line;
+    return true;
+  }
+}
+
+bool RecordReader::next_prefixed() {
+  const auto prefix = input_->take(4);
+  if (prefix.empty()) return false;
+  ++number_;
+  if (prefix.size() < 4) return refuse(fmt::format("is cut off: its length has {} of 4 bytes", prefix.size()));
+  std::uint32_t bytes = 0;
+  std::memcpy(&bytes, prefix.data(), 4);
+  if (bytes > most_bytes_)
+    return refuse(fmt::format("announces {}; this topic takes {}: is the input length-prefixed?", plural(bytes, "byte"), format_count(most_bytes_)));
+  payload_ = input_->take(bytes);
+  if (payload_.size() == bytes) return true;
+  return refuse(fmt::format("is cut off: {} of {} are there", format_count(payload_.size()), plural(bytes, "byte")));
+}
+
+bool RecordReader::find_key() {
+  if (format_ == InputFormat::ndjson) return find_member();
+  if (!key_rule_.field.empty()) return find_column();
+  key_ = key_rule_.constant;
+  return true;
+}
+
+bool RecordReader::find_column() {
+  std::size_t number = 0;
+  std::from_chars(key_rule_.field.data(), key_rule_.field.data() + key_rule_.field.size(), number);
+  const auto found = column(payload_, number, key_rule_.separator);
+  if (!found) return refuse(fmt::format("has no field {}", key_rule_.field));
+  key_.assign(*found);
+  return true;
+}
+
+// Also checks that the line is JSON.
+bool RecordReader::find_member() {
+  if (key_rule_.field.empty()) {
+    key_ = key_rule_.constant;
+    return Json::accept(payload_) || refuse("is not JSON: " + printable(payload_.substr(0, 40)));
+  }
+  const auto value = Json::parse(payload_, nullptr, false);
+  if (value.is_discarded()) return refuse("is not JSON: " + printable(payload_.substr(0, 40)));
+  const auto* at = &value;
+  std::string_view path = key_rule_.field;
+  while (at != nullptr) {
+    const auto dot = path.find('.');
+    const auto member = at->is_object() ? at->find(std::string(path.substr(0, dot))) : at->end();
+    at = at->is_object() && member != at->end() ? &*member : nullptr;
+    if (dot == std::string_view::npos) break;
+    path.remove_prefix(dot + 1);
+  }
+  if (at == nullptr || at->is_null() || at->is_structured())
+    return refuse(fmt::format("has no text, number or boolean at '{}' for its key", printable(key_rule_.field)));
+  key_ = at->is_string() ? at->get<std::string>() : at->dump();
+  return true;
+}
+
+}  // namespace fabric::evf

@@ -1,0 +1,89 @@
+#pragma once
+// What `evf pub` reads: lines, NDJSON, or length-prefixed records, from a file or standard input, and the key of each.
+// Not thread-safe. Reading blocks, and ends when the run is interrupted.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ipc/result.hpp"
+
+namespace fabric::evf {
+
+enum class InputFormat : std::uint8_t {
+  lines,            // each line is a record, without its newline; an empty line is an empty record
+  ndjson,           // each line is a JSON value, published as it stands; blank lines are skipped
+  length_prefixed,  // 4 bytes little-endian, then as many bytes of payload
+};
+
+// A file descriptor read in large pieces.
+class Input {
+ public:
+  // "-": standard input. Errors: not_found, permission, invalid_argument (a directory), system.
+  static ipc::Result<Input> open(const std::string& path);
+  Input(Input&& other) noexcept;
+  Input& operator=(Input&&) = delete;
+  ~Input();
+
+  const std::string& name() const noexcept { return name_; }
+  std::uint64_t total_bytes() const noexcept { return total_bytes_; }  // 0: unknown
+  std::uint64_t consumed_bytes() const noexcept { return consumed_; }
+  int error() const noexcept { return error_; }
+
+  // Up to the next newline, which is consumed and left out. nullopt: the end, or a failure. A longer line is returned cut off at
+  // `most` + 1 bytes. Valid until the next call.
+  std::optional<std::string_view> line(std::size_t most);
+  // Exactly `bytes`, or what is left before the end. Valid until the next call.
+  std::string_view take(std::size_t bytes);
+
+ private:
+  Input(int descriptor, std::string name, std::uint64_t total_bytes);
+  bool fill(std::size_t wanted);
+
+  int descriptor_;
+  std::string name_;
+  std::uint64_t total_bytes_, consumed_ = 0;
+  int error_ = 0;
+  bool ended_ = false;
+  std::vector<char> buffer_;
+  std::size_t first_ = 0, last_ = 0;  // what is in the buffer
+};
+
+struct KeyRule {
+  std::string constant;                  // --key
+  std::string field;                     // --key-field: a dotted path (NDJSON) or a field number from 1 (lines)
+  std::optional<std::string> separator;  // of lines; none: blanks
+};
+
+class RecordReader {
+ public:
+  RecordReader(Input& input, InputFormat format, KeyRule key, std::uint64_t most_bytes)
+      : input_(&input), format_(format), key_rule_(std::move(key)), most_bytes_(static_cast<std::size_t>(most_bytes)) {}
+
+  // The next record into payload() and key(). False: the end, or a failure that fault() names.
+  bool next();
+  std::string_view payload() const noexcept { return payload_; }
+  std::string_view key() const noexcept { return key_; }
+  const std::string& fault() const noexcept { return fault_; }
+  std::string place() const;  // "line 17" or "record 17" of the input
+
+ private:
+  bool next_line();
+  bool next_prefixed();
+  bool find_key();
+  bool find_column();
+  bool find_member();
+  bool refuse(const std::string& why);
+
+  Input* input_;
+  InputFormat format_;
+  KeyRule key_rule_;
+  std::size_t most_bytes_;
+  std::uint64_t number_ = 0;
+  std::string_view payload_;
+  std::string key_, fault_;
+};
+
+}  // namespace fabric::evf

@@ -1,0 +1,215 @@
+#include "tools/evf/tail_source.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "ipc/clock.hpp"
+
+namespace fabric::evf {
+namespace {
+
+constexpr std::uint64_t kLookAgainNs = 5'000'000;
+constexpr std::uint64_t kStalledNs = 100'000'000;   // what nobody has finished by then, nobody will
+constexpr std::uint64_t kLongestBoundNs = 1'000'000'000;
+constexpr std::uint64_t kLongestWaitNs = 100'000'000;
+
+}  // namespace
+
+Source::Source(std::shared_ptr<const Topic> topic, SourceOptions options)
+    : topic_(std::move(topic)), options_(std::move(options)),
+      idler_(options_.group.empty() ? ipc::WaitStrategy::back_off : ipc::WaitStrategy::block) {}
+
+Result<Source> Source::open(const std::shared_ptr<const Topic>& topic, const SourceOptions& options) {
+  if (options.partition && *options.partition >= topic->partitions())
+    return ipc::make_error(ErrorCode::invalid_argument,
+                           "topic '" + topic->name() + "' has no partition " + std::to_string(*options.partition) +
+                               "; it has 0 to " + std::to_string(topic->partitions() - 1));
+  Source source(topic, options);
+  std::vector<std::uint32_t> wanted;
+  for (std::uint32_t i = 0; i < topic->partitions(); ++i)
+    if (!options.partition || *options.partition == i) wanted.push_back(i);
+  source.starts_.assign(wanted.size(), options.start);
+  if (options.start.kind == ipc::StartAt::Kind::last) source.starts_ = last_of_all(*topic, wanted, options.start.value);
+  for (const auto number : wanted) source.partitions_.push_back({.number = number, .end = ipc::find_head(topic->ring(number)->map())});
+  if (auto taken = source.take_partitions(); !taken) return taken.error();
+  return source;
+}
+
+ipc::ReaderOptions Source::reader_options(std::uint32_t index) const {
+  ipc::ReaderOptions options{.cursor = std::nullopt, .start = starts_[index]};
+  if (!options_.group.empty()) options.cursor = ipc::CursorOptions{.name = options_.group, .gating = options_.gating};
+  return options;
+}
+
+Result<void> Source::take_partitions() {
+  looked_for_partitions_ns_ = ipc::monotonic_ns();
+  for (std::uint32_t i = 0; i < partitions_.size(); ++i) {
+    auto& partition = partitions_[i];
+    const auto& ring = topic_->ring(partition.number);
+    if (partition.reader) continue;
+    const auto cursor = options_.group.empty() ? std::nullopt : ipc::find_cursor(ring->map(), options_.group);
+    if (cursor && ring->is_alive(cursor->owner)) continue;
+    const auto wanted = ipc::find_start(ring->map(), starts_[i]);
+    auto reader = ipc::Reader::attach(ring, reader_options(i));
+    if (reader) {
+      partition.acked_until = reader->position();
+      if (!cursor && reader->position() > wanted) late_starts_.push_back({partition.number, wanted, reader->position()});
+      partition.reader.emplace(std::move(*reader));
+    } else if (reader.error().code != ErrorCode::busy) {
+      return reader.error();
+    }
+  }
+  return {};
+}
+
+std::size_t Source::held() const noexcept {
+  return static_cast<std::size_t>(
+      std::count_if(partitions_.begin(), partitions_.end(), [](const auto& partition) { return partition.reader.has_value(); }));
+}
+
+std::vector<std::uint32_t> Source::owned_by_others() const {
+  std::vector<std::uint32_t> numbers;
+  for (const auto& partition : partitions_)
+    if (!partition.reader) numbers.push_back(partition.number);
+  return numbers;
+}
+
+bool Source::finished(const Partition& partition) const noexcept {
+  return !partition.pending && !options_.follow && (!partition.reader || partition.reader->position() >= partition.end);
+}
+
+Item Source::next() {
+  const bool some_missing = options_.follow && held() != partitions_.size();
+  if (some_missing && ipc::monotonic_ns() - looked_for_partitions_ns_ >= kLookAgainNs)
+    static_cast<void>(take_partitions());  // what fails now is tried again
+  Partition* oldest = nullptr;
+  bool more = false;
+  for (auto& partition : partitions_) {
+    if (finished(partition)) continue;
+    more = true;
+    if (!partition.pending && partition.reader)
+      if (auto item = fill(partition)) return *item;
+    if (partition.pending && (oldest == nullptr || partition.pending->timestamp_ns < oldest->pending->timestamp_ns))
+      oldest = &partition;
+  }
+  if (oldest != nullptr) return hand_out(*oldest);
+  return {.kind = more ? Item::Kind::idle : Item::Kind::end};
+}
+
+// Reads one record into `pending`; something else than a record is returned.
+std::optional<Item> Source::fill(Partition& partition) {
+  auto& reader = *partition.reader;
+  ipc::RecordView view;
+  Item item{.partition = partition.number};
+  switch (reader.next(view)) {
+    case ipc::ReadOutcome::record:
+      partition.pending = view;
+      return std::nullopt;
+    case ipc::ReadOutcome::empty:
+      return pass_unfinished(partition);
+    case ipc::ReadOutcome::lost:
+      item.kind = Item::Kind::lost;
+      item.range = reader.lost_range();
+      break;
+    case ipc::ReadOutcome::damaged:
+      item.kind = Item::Kind::damaged;
+      item.range = {view.sequence, view.sequence + 1};
+      item.raw = view.payload;
+      break;
+    case ipc::ReadOutcome::fenced:
+    case ipc::ReadOutcome::wrong_process:
+      item.kind = Item::Kind::fenced;
+      partition.reader.reset();
+      return item;
+  }
+  partition.acked_until = reader.position();
+  return item;
+}
+
+// At an uncommitted slot below the head. A reader that may write settles it; an observer cannot, and would stand before a dead
+// publisher's claim for ever: after a while it reports the claim and goes on behind it.
+std::optional<Item> Source::pass_unfinished(Partition& partition) {
+  auto& reader = *partition.reader;
+  const auto& map = reader.ring().map();
+  const auto position = reader.position();
+  const auto head = options_.follow ? ipc::find_head(map) : partition.end;
+  if (position >= head) return std::nullopt;
+  const auto now = ipc::monotonic_ns();
+  if (partition.stalled_since_ns == 0 || partition.stalled_at != position) {
+    partition.stalled_at = position;
+    partition.stalled_since_ns = now;
+  }
+  if (now - partition.stalled_since_ns < kStalledNs + std::min(map.void_after_ns, kLongestBoundNs)) return std::nullopt;
+  auto end = position;
+  while (end < head && ipc::examine_slot(map, end) == ipc::SlotCondition::unfinished) ++end;
+  const bool observer = options_.group.empty();
+  if (end == position || (end == head && options_.follow) || (!observer && options_.follow)) return std::nullopt;
+  Item item{.kind = Item::Kind::unfinished, .partition = partition.number, .range = {position, end}};
+  if (!observer) {
+    partition.end = position;  // a reader with a cursor skips nothing; it is at its end for this run
+  } else if (!reader.seek({ipc::StartAt::Kind::sequence, end})) {
+    return std::nullopt;
+  }
+  return item;
+}
+
+Item Source::hand_out(Partition& partition) {
+  Item item{.kind = Item::Kind::record, .partition = partition.number, .record = *partition.pending};
+  partition.pending.reset();
+  partition.acked_until = item.record.sequence + 1;
+  item.range = {item.record.sequence, item.record.sequence + 1};
+  if (const auto event = decode_event(item.record)) {
+    item.event = *event;
+  } else {
+    item.kind = Item::Kind::damaged;
+    item.raw = item.record.payload;
+  }
+  return item;
+}
+
+void Source::ack() {
+  if (options_.group.empty()) return;
+  for (auto& partition : partitions_)
+    if (partition.reader) static_cast<void>(partition.reader->ack(partition.acked_until));  // fenced: next() says so
+}
+
+void Source::wait() {
+  targets_.clear();
+  for (const auto& partition : partitions_)
+    if (partition.reader && !finished(partition)) targets_.push_back(partition.reader->wait_target());
+  const bool all = held() == partitions_.size();
+  if (targets_.empty()) {
+    std::this_thread::sleep_for(std::chrono::nanoseconds(kLookAgainNs));
+    return;
+  }
+  idler_.idle(targets_, all && options_.follow ? kLongestWaitNs : kLookAgainNs);
+}
+
+std::vector<ipc::StartAt> last_of_all(const Topic& topic, const std::vector<std::uint32_t>& partitions, std::uint64_t count) {
+  struct Stamp {
+    std::uint64_t time_ns, sequence;
+    std::size_t index;
+  };
+  std::vector<Stamp> stamps;
+  std::vector<ipc::StartAt> starts;
+  for (std::size_t i = 0; i < partitions.size(); ++i) {
+    const auto& map = topic.ring(partitions[i])->map();
+    const auto head = ipc::find_head(map);
+    const auto oldest = std::min(ipc::oldest_sequence(map), head);
+    starts.push_back({ipc::StartAt::Kind::sequence, head});
+    std::uint64_t found = 0;
+    for (auto sequence = head; sequence > oldest && found < count; --sequence) {
+      const auto time = ipc::timestamp_of(map, sequence - 1);
+      if (!time) continue;
+      stamps.push_back({*time, sequence - 1, i});
+      ++found;
+    }
+  }
+  std::sort(stamps.begin(), stamps.end(), [](const Stamp& a, const Stamp& b) { return a.time_ns > b.time_ns; });
+  if (stamps.size() > count) stamps.resize(count);
+  for (const auto& stamp : stamps) starts[stamp.index].value = std::min(starts[stamp.index].value, stamp.sequence);
+  return starts;
+}
+
+}  // namespace fabric::evf
