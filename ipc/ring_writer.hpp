@@ -175,7 +175,9 @@ class BasicPublisher : public PublisherBase {
   PublishOutcome commit_staged(const Staged& staged, std::uint64_t wanted, std::uint64_t now_ns) noexcept;
   PublishOutcome extend_claim(std::uint64_t wanted) noexcept;
   PublishOutcome find_room(std::uint64_t tail, std::uint64_t& count) noexcept;
+  bool slot_is_plain(std::uint64_t sequence) noexcept;
   bool slot_is_clean(std::uint64_t sequence) noexcept;
+  void fetch_ahead(std::uint64_t sequence, const Staged& staged) noexcept;
   void write(std::uint64_t sequence, const Staged& staged, std::uint64_t now_ns) noexcept;
   void drop_claim() noexcept;
   void settle_below(std::uint64_t end) noexcept;

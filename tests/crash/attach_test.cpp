@@ -1,4 +1,5 @@
-// Coming and going, killed and stopped at every instruction: attach to a ring, attach and detach a publisher, create a ring file.
+// Coming and going, killed and stopped at every instruction: attach to a ring, attach and detach a publisher, create a
+// ring file.
 
 #include <unistd.h>
 
@@ -116,7 +117,8 @@ void use_new_ring(World& world, Mode mode) {
   std::array<std::byte, kInlineBytes> payload;
   fill_payload(payload, 1);
   RecordView view;
-  world.expect(out.publish(payload) == PublishOutcome::published && in.next(view) == ReadOutcome::record, "the new ring does not work");
+  world.expect(out.publish(payload) == PublishOutcome::published && in.next(view) == ReadOutcome::record,
+               "the new ring does not work");
   if (mode == Mode::kill) remove_stale_temporaries(world.directory()).value();
   for (const auto& entry : std::filesystem::directory_iterator(world.directory()))
     world.expect(entry.path().extension() != ".tmp", "a temporary file is left");
@@ -134,7 +136,8 @@ Sweep creates_file() {
           .child = create_in_child,
           .meanwhile =
               [](World& world, Mode mode) {
-                if (mode == Mode::stop) remove_stale_temporaries(world.directory()).value();  // a live creator's is not stale
+                if (mode == Mode::stop)
+                  remove_stale_temporaries(world.directory()).value();  // a live creator's is not stale
                 create_here(world, mode);
               },
           .afterwards = use_new_ring};

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-
 namespace fabric::ipc {
 
 // A clock that stands still: single-stepped, a child would see time pass and take other branches than at full speed.

@@ -1,6 +1,6 @@
 #pragma once
-// What a traced child tells its parent: one page of shared memory, written by the child right after each call returned, so that
-// the parent knows what was acknowledged whenever the child dies.
+// What a traced child tells its parent: one page of shared memory, written by the child right after each call returned,
+// so that the parent knows what was acknowledged whenever the child dies.
 
 #include <array>
 #include <atomic>
@@ -28,7 +28,7 @@ struct Delivered {
 struct Notes {
   std::atomic<Phase> phase{Phase::before};
   std::atomic<std::uint32_t> attempted{0}, returned{0}, delivered{0};  // counts; publishes[returned] may be under way
-  std::atomic<std::uint64_t> value{0};                                // of the scenario's own
+  std::atomic<std::uint64_t> value{0};                                 // of the scenario's own
   std::array<Published, 32> publishes{};
   std::array<Delivered, 32> deliveries{};
   std::array<char, 256> failure{};

@@ -1,4 +1,5 @@
-// One writer: the owner of the lease, killed and stopped at every instruction while a successor takes over; and the successor.
+// One writer: the owner of the lease, killed and stopped at every instruction while a successor takes over; and the
+// successor.
 
 #include <unistd.h>
 
@@ -26,18 +27,20 @@ Sweep owner(std::string name, RingOptions options, std::function<void(Actor&, Pu
   return {.name = std::move(name),
           .options = std::move(options),
           .prepare = open_readers,
-          .child = [region = std::move(region)](Actor& actor) {
-            auto out = actor.publisher(actor.attach());
-            for (std::uint64_t i = 0; i < 3; ++i) actor.publish(out, kChild + i);  // the stride is four: one is left
-            actor.begin();
-            region(actor, out);
-            actor.end();
-          },
+          .child =
+              [region = std::move(region)](Actor& actor) {
+                auto out = actor.publisher(actor.attach());
+                for (std::uint64_t i = 0; i < 3; ++i)
+                  actor.publish(out, kChild + i);  // the stride is four: one is left
+                actor.begin();
+                region(actor, out);
+                actor.end();
+              },
           .meanwhile = take_over_and_go_on};
 }
 
-// The owner looks at its lease while the gate is closed, and stops; a successor attaches at the closed gate; then the gate opens, and the
-// owner may still win the next claim.
+// The owner looks at its lease while the gate is closed, and stops; a successor attaches at the closed gate; then the
+// gate opens, and the owner may still win the next claim.
 Sweep owner_at_closed_gate() {
   auto sweep = owner("owner_at_closed_gate", small_ring(kOne), {});
   sweep.child = [](Actor& actor) {
@@ -83,14 +86,16 @@ Sweep successor_by_force() {
               [](World& world, Mode) {
                 world.publish(*world.other(), kOther);  // published or fenced
                 world.open(world.successor(), {.take_over = true});
-                world.expect(world.publish(*world.other(), kOther) == PublishOutcome::fenced, "the old owner is not fenced");
+                world.expect(world.publish(*world.other(), kOther) == PublishOutcome::fenced,
+                             "the old owner is not fenced");
                 if (world.successor()) world.go_on_two_laps(*world.successor(), kSuccessor);
               },
           .afterwards =
               [](World& world, Mode) {
-                world.expect(world.publish(*world.other(), kOther) == PublishOutcome::fenced, "the old owner is not fenced any more");
+                world.expect(world.publish(*world.other(), kOther) == PublishOutcome::fenced,
+                             "the old owner is not fenced any more");
                 world.drain();
-    if (world.successor()) world.publish(*world.successor(), kSuccessor);
+                if (world.successor()) world.publish(*world.successor(), kSuccessor);
               }};
 }
 
@@ -125,10 +130,11 @@ Sweep successor_of_the_dead() {
                 if (out) actor.publish(*out, kChild);
               },
           .meanwhile = take_over_and_go_on,
-          .afterwards = [](World& world, Mode) {
-            world.drain();
-    if (world.successor()) world.publish(*world.successor(), kSuccessor);
-          }};
+          .afterwards =
+              [](World& world, Mode) {
+                world.drain();
+                if (world.successor()) world.publish(*world.successor(), kSuccessor);
+              }};
 }
 
 Sweep owner_detaches() {

@@ -28,12 +28,13 @@ Sweep publish_sweep(std::string name, RingOptions options, std::function<void(Ac
           .options = std::move(options),
           .bake = bake_before_wrap,
           .prepare = open_all,
-          .child = [region = std::move(region)](Actor& actor) {
-            auto out = actor.publisher(actor.attach());
-            actor.begin();
-            region(actor, out);
-            actor.end();
-          },
+          .child =
+              [region = std::move(region)](Actor& actor) {
+                auto out = actor.publisher(actor.attach());
+                actor.begin();
+                region(actor, out);
+                actor.end();
+              },
           .meanwhile =
               [bytes](World& world, Mode) {
                 world.drain();

@@ -1,4 +1,5 @@
-// A reader, killed and stopped at every instruction: of poll and ack, of settling somebody's claim, of attach, take-over and detach.
+// A reader, killed and stopped at every instruction: of poll and ack, of settling somebody's claim, of attach,
+// take-over and detach.
 
 #include <unistd.h>
 
@@ -39,12 +40,15 @@ void take_over_group(World& world, Mode mode) {
     const auto& seen = world.witness("group").seen;
     const auto value = world.notes().value.load();
     world.expect(!seen.empty() && seen.front().sequence >= value >> 32, "acked records were delivered again");
-    world.expect(!seen.empty() && seen.front().sequence <= (value & 0xffffffff), "records that nobody acked were left out");
+    world.expect(!seen.empty() && seen.front().sequence <= (value & 0xffffffff),
+                 "records that nobody acked were left out");
   }
   two_laps(world, mode);
 }
 
-void expect_group(World& world, Mode) { world.expect(world.holds_cursor("group"), "the successor has lost its cursor"); }
+void expect_group(World& world, Mode) {
+  world.expect(world.holds_cursor("group"), "the successor has lost its cursor");
+}
 
 Sweep poll_and_ack() {
   return {.name = "poll_and_ack",
@@ -132,7 +136,8 @@ Sweep settles_dead_claim() {
           .afterwards = [](World& world, Mode) { world.audit_deliveries(); }};
 }
 
-// A live publisher in this process claimed two; the child finds it overdue. Then the publisher wakes up and commits its first.
+// A live publisher in this process claimed two; the child finds it overdue. Then the publisher wakes up and commits its
+// first.
 enum class Late : std::uint8_t { alone, before_the_others, after_them };
 
 std::uint32_t g_late_line = 0;
@@ -188,33 +193,35 @@ Sweep settles_late_claim(std::string name, Late late) {
 }
 
 Sweep creates_cursor() {
-  return {.name = "creates_cursor",
-          .options = small_ring(kMany),
-          .bake = bake_six_records,
-          .prepare = open_all,
-          .child =
-              [](Actor& actor) {
-                const auto ring = actor.attach();
-                actor.begin();
-                auto in = Reader::attach(ring, {.cursor = CursorOptions{.name = "group"}, .start = {StartAt::Kind::earliest, 0}});
-                actor.end();
-                while (in && actor.read(*in) == ReadOutcome::record) in->ack();
-              },
-          // A cursor that is being created may hold publishers up, but not lose a record; a dead creator holds up nobody.
-          .meanwhile =
-              [](World& world, Mode mode) {
-                if (mode == Mode::stop) return world.go_on_while_possible(*world.other(), kOther);
-                world.expect(world.open_witness("group"), "a dead creator's cursor is busy");
-                two_laps(world, mode);
-              },
-          .afterwards =
-              [](World& world, Mode mode) {
-                if (mode == Mode::kill) return;
-                world.audit_deliveries();
-                world.open_witness("group");
-                two_laps(world, mode);
-                expect_group(world, mode);
-              }};
+  return {
+      .name = "creates_cursor",
+      .options = small_ring(kMany),
+      .bake = bake_six_records,
+      .prepare = open_all,
+      .child =
+          [](Actor& actor) {
+            const auto ring = actor.attach();
+            actor.begin();
+            auto in =
+                Reader::attach(ring, {.cursor = CursorOptions{.name = "group"}, .start = {StartAt::Kind::earliest, 0}});
+            actor.end();
+            while (in && actor.read(*in) == ReadOutcome::record) in->ack();
+          },
+      // A cursor that is being created may hold publishers up, but not lose a record; a dead creator holds up nobody.
+      .meanwhile =
+          [](World& world, Mode mode) {
+            if (mode == Mode::stop) return world.go_on_while_possible(*world.other(), kOther);
+            world.expect(world.open_witness("group"), "a dead creator's cursor is busy");
+            two_laps(world, mode);
+          },
+      .afterwards =
+          [](World& world, Mode mode) {
+            if (mode == Mode::kill) return;
+            world.audit_deliveries();
+            world.open_witness("group");
+            two_laps(world, mode);
+            expect_group(world, mode);
+          }};
 }
 
 Sweep adopts_cursor() {

@@ -1,4 +1,5 @@
-// Repair itself, killed and stopped at every instruction: whoever repairs may die too, and must not hurt who came meanwhile.
+// Repair itself, killed and stopped at every instruction: whoever repairs may die too, and must not hurt who came
+// meanwhile.
 
 #include <unistd.h>
 
@@ -57,7 +58,8 @@ Sweep reclaims_dead() {
               },
           .afterwards =
               [](World& world, Mode mode) {
-                world.expect(world.holds_cursor("group") && world.holds_cursor("guest"), "a repair freed the cursor of a live reader");
+                world.expect(world.holds_cursor("group") && world.holds_cursor("guest"),
+                             "a repair freed the cursor of a live reader");
                 two_laps(world, mode);
               }};
 }
@@ -139,7 +141,8 @@ void bake_other_boot(World& world) {
 void recover_here(World& world, Mode mode) {
   const auto recovered = recover_ring(world.path());
   if (mode == Mode::kill && !recovered) return world.fault("cannot be recovered: " + recovered.error().message);
-  if (!recovered) world.expect(recovered.error().code == ErrorCode::busy, "a second recovery fails otherwise than with busy");
+  if (!recovered)
+    world.expect(recovered.error().code == ErrorCode::busy, "a second recovery fails otherwise than with busy");
 }
 
 void use_recovered(World& world, Mode mode) {

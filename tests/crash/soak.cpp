@@ -51,13 +51,16 @@ class Auditor {
         acked = std::max(acked, entry.sequence);
         continue;
       }
-      if (!any && entry.sequence < acked) fault(log.group + ": " + std::to_string(entry.sequence) + " again, although acked");
-      if (any && entry.sequence <= last) fault(log.group + ": " + std::to_string(entry.sequence) + " after " + std::to_string(last));
+      if (!any && entry.sequence < acked)
+        fault(log.group + ": " + std::to_string(entry.sequence) + " again, although acked");
+      if (any && entry.sequence <= last)
+        fault(log.group + ": " + std::to_string(entry.sequence) + " after " + std::to_string(last));
       any = true;
       last = entry.sequence;
       const auto [place, fresh] = seen_.at.try_emplace(entry.sequence, entry.number);
       if (!fresh && place->second != entry.number)
-        fault("two records at sequence " + std::to_string(entry.sequence) + ": " + std::to_string(place->second) + ", " + std::to_string(entry.number));
+        fault("two records at sequence " + std::to_string(entry.sequence) + ": " + std::to_string(place->second) +
+              ", " + std::to_string(entry.number));
       seen_.numbers[log.group].insert(entry.number);
     }
   }
@@ -67,7 +70,8 @@ class Auditor {
       if (entry.kind == EntryKind::attempt) attempted_.insert(entry.number);
       if (entry.kind != EntryKind::acknowledged) continue;
       for (const auto& group : groups)
-        if (!seen_.numbers[group].contains(entry.number)) fault(group + " never saw acknowledged record " + std::to_string(entry.number));
+        if (!seen_.numbers[group].contains(entry.number))
+          fault(group + " never saw acknowledged record " + std::to_string(entry.number));
       const auto place = seen_.at.find(entry.sequence);
       if (place == seen_.at.end() || place->second != entry.number)
         fault("record " + std::to_string(entry.number) + " is not at sequence " + std::to_string(entry.sequence));
@@ -92,7 +96,8 @@ class Auditor {
 
 }  // namespace
 
-Ledger::Ledger(const std::string& path) : file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) {}
+Ledger::Ledger(const std::string& path)
+    : file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) {}
 Ledger::~Ledger() { ::close(file_); }
 
 void Ledger::append(EntryKind kind, std::uint64_t number, std::uint64_t sequence) const {

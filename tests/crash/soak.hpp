@@ -1,9 +1,9 @@
 #pragma once
 // Real publishers and consumers that are killed, stopped and resumed at random, with a ledger on the side.
 //
-// Every worker is a process. It appends to a ledger file of its own: a publisher what it is about to publish and what was
-// acknowledged, a consumer what it saw and what it acked, each before it goes on. The ledgers know nothing of the ring, and
-// outlive their writers. audit() compares them:
+// Every worker is a process. It appends to a ledger file of its own: a publisher what it is about to publish and what
+// was acknowledged, a consumer what it saw and what it acked, each before it goes on. The ledgers know nothing of the
+// ring, and outlive their writers. audit() compares them:
 //   - what was acknowledged was seen by every gating group, at the sequence that was told;
 //   - nothing was seen that was never attempted;
 //   - everybody saw the same record at the same sequence;
@@ -41,9 +41,10 @@ class Ledger {
 };
 
 struct WorkerLog {
-  std::string group;       // empty: a publisher
+  std::string group;  // empty: a publisher
   std::vector<Entry> entries;
-  bool overtaken = false;  // its cursor was taken by force: what it saw since its last ack may be torn, zero-copy as it reads
+  bool overtaken =
+      false;  // its cursor was taken by force: what it saw since its last ack may be torn, zero-copy as it reads
 };
 
 // Faults; `logs` of one group are in the order in which its consumers were started.

@@ -36,10 +36,16 @@ struct Worker {
 class Round {
  public:
   Round(WriterMode writers, std::uint64_t seed) : writers_(writers), random_(seed) {
-    const RingOptions options{.writers = writers, .slot_count = 64, .slot_bytes = 64, .arena_bytes = 32 << 10, .arena_block_bytes = 256,
-                              .max_publishers = 16, .max_cursors = 8};
+    const RingOptions options{.writers = writers,
+                              .slot_count = 64,
+                              .slot_bytes = 64,
+                              .arena_bytes = 32 << 10,
+                              .arena_block_bytes = 256,
+                              .max_publishers = 16,
+                              .max_cursors = 8};
     EXPECT_TRUE(RingFile::create(ring_path(), options).has_value());
-    stop_ = new (::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) std::atomic<bool>(false);
+    stop_ =
+        new (::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) std::atomic<bool>(false);
   }
   ~Round() {
     for (auto& worker : workers_) end(worker);
@@ -68,8 +74,12 @@ class Round {
   void start(const std::string& group, bool force) {
     ++incarnation_;
     Worker worker{.group = group, .ledger_path = directory_.path() + "/ledger" + std::to_string(incarnation_)};
-    const WorkerOrder order{.ring_path = ring_path(), .ledger_path = worker.ledger_path, .group = group, .incarnation = incarnation_,
-                            .force = force, .stop = stop_};
+    const WorkerOrder order{.ring_path = ring_path(),
+                            .ledger_path = worker.ledger_path,
+                            .group = group,
+                            .incarnation = incarnation_,
+                            .force = force,
+                            .stop = stop_};
     worker.pid = ::fork();
     if (worker.pid == 0) ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a worker never outlives the test
     if (worker.pid == 0) _exit(group.empty() ? run_publisher(order) : run_consumer(order));
@@ -101,7 +111,8 @@ class Round {
       int status = 0;
       if (::waitpid(workers_[i].pid, &status, WNOHANG) == workers_[i].pid) {
         workers_[i].pid = -1;
-        EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "worker " << i + 1 << " ended with status " << status;
+        EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0)
+            << "worker " << i + 1 << " ended with status " << status;
         if (!workers_[i].overtaken) start(workers_[i].group, false);
       } else if (workers_[i].stopped && monotonic_ns() > workers_[i].resume_at_ns) {
         resume(workers_[i]);
@@ -157,7 +168,8 @@ class Round {
   void audit() {
     std::vector<WorkerLog> logs;
     for (const auto& worker : workers_) {
-      logs.push_back({.group = worker.group, .entries = Ledger::read(worker.ledger_path), .overtaken = worker.overtaken});
+      logs.push_back(
+          {.group = worker.group, .entries = Ledger::read(worker.ledger_path), .overtaken = worker.overtaken});
       for (const auto& entry : logs.back().entries) records_ += entry.kind == EntryKind::acknowledged;
     }
     for (const auto& fault : audit_ledgers(logs, kGroups)) ADD_FAILURE() << fault;
@@ -183,8 +195,8 @@ void soak(WriterMode writers) {
     stops += round.stops();
     records += round.records();
   }
-  std::cout << "[   SOAK   ] seed " << seed << ": " << rounds << " rounds, " << kills << " kills, " << stops << " stops, " << records
-            << " records acknowledged" << std::endl;
+  std::cout << "[   SOAK   ] seed " << seed << ": " << rounds << " rounds, " << kills << " kills, " << stops
+            << " stops, " << records << " records acknowledged" << std::endl;
 }
 
 TEST(SoakTest, ManyWriters) { soak(WriterMode::many); }

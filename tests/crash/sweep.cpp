@@ -40,9 +40,10 @@ class Runner {
     while (done < points && (full || done < kLeastPoints || monotonic_ns() < until) && faulty_ < kMostFaults)
       visit(trace, (first + done++) % points);
     const auto seconds = static_cast<double>(monotonic_ns() - started) / 1e9;
-    std::cout << "[  POINTS  ] " << sweep_.name << ' ' << (mode_ == Mode::kill ? "kill" : "stop") << ": " << done << " of " << points
-              << " from " << first << ", " << strays_ << " strayed, " << static_cast<std::uint64_t>(static_cast<double>(done) / seconds)
-              << "/s, longest delay of a reader " << world_.longest_delay_ns() / 1000 << " us" << std::endl;
+    std::cout << "[  POINTS  ] " << sweep_.name << ' ' << (mode_ == Mode::kill ? "kill" : "stop") << ": " << done
+              << " of " << points << " from " << first << ", " << strays_ << " strayed, "
+              << static_cast<std::uint64_t>(static_cast<double>(done) / seconds) << "/s, longest delay of a reader "
+              << world_.longest_delay_ns() / 1000 << " us" << std::endl;
     ::testing::Test::RecordProperty("points", static_cast<int>(done));
     EXPECT_GT(done, 0U);
     if (mode_ == Mode::stop) {

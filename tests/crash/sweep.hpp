@@ -1,9 +1,9 @@
 #pragma once
 // One child, swept: at every instruction of its region it is killed, or stopped while the others go on.
 //
-// For each point a World is reset, the child forked and brought to the point, the others go on, and everything is audited. With
-// EVF_FULL=1 in the environment all points run; otherwise a contiguous part that begins at a seeded place (EVF_SEED) and ends with
-// the time (EVF_SWEEP_MS for one sweep). The count of points is printed either way.
+// For each point a World is reset, the child forked and brought to the point, the others go on, and everything is
+// audited. With EVF_FULL=1 in the environment all points run; otherwise a contiguous part that begins at a seeded place
+// (EVF_SEED) and ends with the time (EVF_SWEEP_MS for one sweep). The count of points is printed either way.
 
 #include <gtest/gtest.h>
 
@@ -20,7 +20,7 @@ inline constexpr std::uint64_t kKillBoundNs = 3'600'000'000'000, kStopBoundNs = 
 struct Sweep {
   std::string name;
   RingOptions options{};
-  bool kill = true, stop = true;  // the modes that make sense
+  bool kill = true, stop = true;            // the modes that make sense
   std::optional<std::uint64_t> bound_ns{};  // void_after, where the mode's does not fit
   // Once, before the image is kept: what the ring holds when a point begins.
   std::function<void(World&)> bake{};

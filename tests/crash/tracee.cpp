@@ -141,8 +141,9 @@ Tracee::Stop Tracee::wait() {
   }
   if (WIFSTOPPED(status)) {
     if (WSTOPSIG(status) == SIGTRAP) return Stop::trap;
-    fault_ = std::string("the child received ") + (WSTOPSIG(status) == SIGALRM ? "no answer for a minute: it hangs" : strsignal(WSTOPSIG(status))) +
-             " at " + describe_instruction(instruction_pointer());
+    fault_ = std::string("the child received ") +
+             (WSTOPSIG(status) == SIGALRM ? "no answer for a minute: it hangs" : strsignal(WSTOPSIG(status))) + " at " +
+             describe_instruction(instruction_pointer());
     kill();
     return Stop::gone;
   }
@@ -165,7 +166,8 @@ std::string describe_instruction(std::uint64_t instruction) {
   std::snprintf(text, sizeof text, "+0x%llx", static_cast<unsigned long long>(instruction - base));
   if (!known) return text;
   const std::string file(info.dli_fname);
-  return file.substr(file.find_last_of('/') + 1) + text + (info.dli_sname != nullptr ? std::string(" ") + info.dli_sname : "");
+  return file.substr(file.find_last_of('/') + 1) + text +
+         (info.dli_sname != nullptr ? std::string(" ") + info.dli_sname : "");
 }
 
 }  // namespace fabric::ipc::crash

@@ -1,13 +1,14 @@
 #pragma once
 // A child process that is stopped at a chosen instruction (ptrace, x86-64).
 //
-// The child executes int3 where its region begins and where it ends. record() single-steps through the region and writes down
-// every instruction pointer. To reach step k, another child of the same parent (so with the same addresses) runs at full
-// speed into a breakpoint that lies shortly before k and is passed rarely, and is single-stepped from there: hundreds
-// of points a second, however far into the region. The recording itself goes in chunks, each by a child of its own that gets there
-// as fast: single-stepped all the way, a child would see its clock run out and take other branches. A system call is one step; a repeated string
-// instruction is one step per repetition. A child that took another path (a clock was renewed) reaches its end; that is noticed.
-// Needs no privilege: a process may trace its own children. A child never outlives its tracer (PTRACE_O_EXITKILL).
+// The child executes int3 where its region begins and where it ends. record() single-steps through the region and
+// writes down every instruction pointer. To reach step k, another child of the same parent (so with the same addresses)
+// runs at full speed into a breakpoint that lies shortly before k and is passed rarely, and is single-stepped from
+// there: hundreds of points a second, however far into the region. The recording itself goes in chunks, each by a child
+// of its own that gets there as fast: single-stepped all the way, a child would see its clock run out and take other
+// branches. A system call is one step; a repeated string instruction is one step per repetition. A child that took
+// another path (a clock was renewed) reaches its end; that is noticed. Needs no privilege: a process may trace its own
+// children. A child never outlives its tracer (PTRACE_O_EXITKILL).
 
 #include <sys/types.h>
 
@@ -27,7 +28,8 @@ class Trace {
   std::size_t steps() const noexcept { return instructions_.size(); }
   std::uint64_t instruction(std::size_t step) const noexcept { return instructions_[step]; }
 
-  // A step at or before `step` from which it is cheap to go on: run into a breakpoint there, the `hits`-th time it is met.
+  // A step at or before `step` from which it is cheap to go on: run into a breakpoint there, the `hits`-th time it is
+  // met.
   struct Landing {
     std::size_t step = 0;
     std::uint32_t hits = 0;  // 0: the beginning of the region, without a breakpoint

@@ -92,7 +92,8 @@ void World::open(std::optional<Publisher>& out, PublisherOptions options) {
 }
 
 PublishOutcome World::publish(Publisher& out, std::uint64_t series, std::size_t bytes) {
-  const auto count = std::count_if(published_.begin(), published_.end(), [&](const auto& p) { return p.number / kSeries == series / kSeries; });
+  const auto count = std::count_if(published_.begin(), published_.end(),
+                                   [&](const auto& p) { return p.number / kSeries == series / kSeries; });
   std::array<std::byte, kArenaBytes> payload;
   Published note{.number = series + static_cast<std::uint64_t>(count)};
   fill_payload(std::span(payload).first(bytes), note.number);
@@ -116,7 +117,8 @@ void World::go_on(Publisher& out, std::uint64_t series, std::uint64_t records, s
       return fault(std::string("another publisher was refused: ") + to_string(outcome));
     // Only what a reader has not settled yet, or a dead reader's cursor, may be in its way, and that passes.
     drain();
-    if (monotonic_ns() - started > kBlockedNs) return fault(std::string("another publisher is blocked: ") + to_string(outcome));
+    if (monotonic_ns() - started > kBlockedNs)
+      return fault(std::string("another publisher is blocked: ") + to_string(outcome));
   }
 }
 
@@ -165,7 +167,8 @@ void World::await(Witness& witness, std::uint64_t sequence) {
     waited += std::min(now - last, kLongestPollNs);
     last = now;
     if (now - started > kBlockedNs)
-      return fault("reader " + witness.name + " is blocked at " + std::to_string(witness.in->position()) + " before " + std::to_string(sequence));
+      return fault("reader " + witness.name + " is blocked at " + std::to_string(witness.in->position()) + " before " +
+                   std::to_string(sequence));
   }
   longest_delay_ns_ = std::max(longest_delay_ns_, waited);
   if (!witness.in->ack()) fault("reader " + witness.name + " was fenced");
@@ -237,14 +240,16 @@ void World::audit_agreement() {
     }
     // No gating reader needs an arena payload any more, so it may be gone; a slot may not.
     const auto lost = replay->lost_range();
-    if (map().arena_block_count == 0 || lost.end != lost.first + 1) return fault("a replay lost records that are retained");
+    if (map().arena_block_count == 0 || lost.end != lost.first + 1)
+      return fault("a replay lost records that are retained");
     std::erase_if(retained, [&](const Sight& sight) { return sight.sequence == lost.first; });
   }
   if (outcome != ReadOutcome::empty) return fault(std::string("a replay ended with: ") + to_string(outcome));
   if (retained != again) fault("a replay differs from what was delivered live");
 }
 
-// R3: what was acknowledged is there once, where it was said to be; what was refused is not; the rest once or not at all.
+// R3: what was acknowledged is there once, where it was said to be; what was refused is not; the rest once or not at
+// all.
 void World::audit_acknowledged() {
   const auto& seen = witnesses_.front().seen;
   std::map<std::uint64_t, std::vector<std::uint64_t>> places;  // number -> sequences
@@ -256,17 +261,20 @@ void World::audit_acknowledged() {
   std::set<std::uint64_t> numbers = allowed_;
   for (const auto number : required_) {
     numbers.insert(number);
-    if (places[number].size() != 1) fault("record " + std::to_string(number) + " was delivered " + std::to_string(places[number].size()) + " times");
+    if (places[number].size() != 1)
+      fault("record " + std::to_string(number) + " was delivered " + std::to_string(places[number].size()) + " times");
   }
   for (std::size_t i = 0; i < attempts.size(); ++i) {
     const auto& attempt = attempts[i];
     numbers.insert(attempt.number);
     const auto& at = places[attempt.number];
     const bool known = i < unknown_from, acknowledged = known && attempt.outcome == PublishOutcome::published;
-    if (at.size() > 1) fault("record " + std::to_string(attempt.number) + " was delivered " + std::to_string(at.size()) + " times");
+    if (at.size() > 1)
+      fault("record " + std::to_string(attempt.number) + " was delivered " + std::to_string(at.size()) + " times");
     if (acknowledged && at.empty()) fault("record " + std::to_string(attempt.number) + " was acknowledged and is lost");
     if (known && !acknowledged && !at.empty())
-      fault("record " + std::to_string(attempt.number) + " is there, but its publisher was told: " + to_string(attempt.outcome));
+      fault("record " + std::to_string(attempt.number) +
+            " is there, but its publisher was told: " + to_string(attempt.outcome));
     if (acknowledged && !at.empty() && attempt.sequence != ~std::uint64_t{0} && at.front() != attempt.sequence)
       fault("record " + std::to_string(attempt.number) + " is not where its publisher was told");
   }
@@ -287,7 +295,8 @@ void World::audit_deliveries() {
     if (got.outcome == ReadOutcome::lost) continue;
     const auto same = [&](const Sight& sight) { return sight == Sight{got.first, got.number}; };
     if (got.outcome != ReadOutcome::record || std::none_of(seen.begin(), seen.end(), same))
-      fault("the child read at " + std::to_string(begins) + ": " + to_string(got.outcome) + " " + std::to_string(got.number));
+      fault("the child read at " + std::to_string(begins) + ": " + to_string(got.outcome) + " " +
+            std::to_string(got.number));
   }
 }
 
@@ -295,7 +304,8 @@ void World::audit_order() {
   std::map<std::uint64_t, std::uint64_t> last;
   for (const auto& sight : witnesses_.front().seen) {
     auto& before = last[sight.number / kSeries];
-    if (sight.number <= before) return fault("record " + std::to_string(sight.number) + " came after " + std::to_string(before));
+    if (sight.number <= before)
+      return fault("record " + std::to_string(sight.number) + " came after " + std::to_string(before));
     before = sight.number;
   }
 }
@@ -310,7 +320,8 @@ void World::audit_lines() {
   }
   for (std::uint32_t i = 0; i < map().max_cursors; ++i) {
     const auto& cursor = map().cursors[i];
-    if (CursorWord::in_use(cursor.state.load())) expect(cursor.owner.load() == 0, "a cursor has an owner although all are gone");
+    if (CursorWord::in_use(cursor.state.load()))
+      expect(cursor.owner.load() == 0, "a cursor has an owner although all are gone");
   }
 }
 

@@ -1,9 +1,9 @@
 #pragma once
-// A ring and those who go on with it while a traced child is dead or stopped: another publisher and two gating readers that must
-// agree, and the audit of what they all saw.
+// A ring and those who go on with it while a traced child is dead or stopped: another publisher and two gating readers
+// that must agree, and the audit of what they all saw.
 //
-// A World belongs to one sweep; reset() brings its ring file back to the baked image, which is far cheaper than a new file. Faults are
-// collected, not asserted, so that the sweep can say at which instruction they happened.
+// A World belongs to one sweep; reset() brings its ring file back to the baked image, which is far cheaper than a new
+// file. Faults are collected, not asserted, so that the sweep can say at which instruction they happened.
 
 #include <sys/types.h>
 
@@ -20,8 +20,8 @@
 namespace fabric::ipc::crash {
 
 // Numbers of payloads: one series per publisher, counting upwards.
-inline constexpr std::uint64_t kSeries = 1'000'000, kChild = 1 * kSeries, kOther = 2 * kSeries, kSuccessor = 3 * kSeries,
-                               kFresh = 4 * kSeries, kBaked = 5 * kSeries;
+inline constexpr std::uint64_t kSeries = 1'000'000, kChild = 1 * kSeries, kOther = 2 * kSeries,
+                               kSuccessor = 3 * kSeries, kFresh = 4 * kSeries, kBaked = 5 * kSeries;
 
 struct Sight {
   std::uint64_t sequence = 0, number = 0;
@@ -65,8 +65,8 @@ class World {
   PublishOutcome publish(Publisher& out, std::uint64_t series, std::size_t bytes = kInlineBytes);
   // The given number of records, each awaited by every witness.
   void go_on(Publisher& out, std::uint64_t series, std::uint64_t records, std::size_t bytes = kInlineBytes);
-  // Two laps, and then as many as there is room for (but three) that no witness reads before the next drain(): what a publisher that
-  // wakes up scribbles over is found whether it was read already (by a replay) or not.
+  // Two laps, and then as many as there is room for (but three) that no witness reads before the next drain(): what a
+  // publisher that wakes up scribbles over is found whether it was read already (by a replay) or not.
   void go_on_two_laps(Publisher& out, std::uint64_t series, std::size_t bytes = kInlineBytes);
   // Up to two laps, until publishers are held up by a cursor that is not a witness's.
   void go_on_while_possible(Publisher& out, std::uint64_t series);

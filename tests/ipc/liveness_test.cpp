@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -299,10 +300,14 @@ TEST_F(Liveness, KillAtEverySystemCallOfJoinLeavesNoGhost) {
 TEST_F(Liveness, ForkDuringAnotherThreadsJoinInheritsNothing) {
   std::atomic<bool> done{false};
   std::thread joiner([&] {
-    while (!done) Membership::join(directory_.path()).has_value();
+    while (!done) {
+      Membership::join(directory_.path()).has_value();
+      std::this_thread::yield();  // the mutex is not fair
+    }
   });
   const std::string path = members_file();
-  for (int i = 0; i < 400; ++i) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+  for (int i = 0; i < 400 && std::chrono::steady_clock::now() < end; ++i) {
     Child child([&](const Channel&) {
       std::error_code ignored;
       for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", ignored)) {

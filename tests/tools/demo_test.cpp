@@ -247,7 +247,9 @@ TEST_F(DemoTest, ends_its_processes_when_it_is_interrupted_or_killed) {
     running.signal(signal);
     const auto done = running.wait();
     EXPECT_EQ(done.code, signal == SIGKILL ? -SIGKILL : 1);
-    if (signal != SIGKILL) EXPECT_NE(done.err.find("interrupted"), std::string::npos) << done.err;
+    if (signal != SIGKILL) {
+      EXPECT_NE(done.err.find("interrupted"), std::string::npos) << done.err;
+    }
     EXPECT_TRUE(testing::eventually([&] {
       return std::none_of(children.begin(), children.end(), [](pid_t child) { return ::kill(child, 0) == 0; });
     })) << "after signal "

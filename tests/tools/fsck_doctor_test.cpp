@@ -1,6 +1,6 @@
 // evf fsck and evf doctor.
 
-#include <sys/stat.h>
+#include <fmt/format.h>
 
 #include <csignal>
 #include <cstring>
@@ -22,7 +22,8 @@ class Fsck : public EvfFixture {
   void fill(const std::string& topic) {
     create(topic, {"--slots", "64", "--arena-bytes", "64K"});
     std::string lines;
-    for (int i = 0; i < 100; ++i) lines += "record " + std::to_string(i) + std::string(i % 10 == 9 ? 500 : 0, 'x') + "\n";
+    for (int i = 0; i < 100; ++i)
+      lines += "record " + std::to_string(i) + std::string(i % 10 == 9 ? 500 : 0, 'x') + "\n";
     ok({"pub", topic}, lines);
   }
   std::string copy(const std::string& topic) {
@@ -81,11 +82,11 @@ TEST_F(Fsck, DamagedControlWordsCursorsAndBlocksAreNamed) {
     EXPECT_THAT(kinds, HasSubstr(kind)) << offset;
     flip_bit(path, offset, bit);
   };
-  damage(ipc::kPage + 5, 0, "control");                                // tail
-  damage(ipc::kPage + ipc::kLine + 5, 0, "control");                   // gate
-  damage(ipc::kPage + 2 * ipc::kLine + 4, 0, "control");               // horizon
-  damage(header.cursors_offset + 6, 0, "cursor");                      // position
-  damage(header.cursors_offset + 8, 2, "cursor");                      // state
+  damage(ipc::kPage + 5, 0, "control");                   // tail
+  damage(ipc::kPage + ipc::kLine + 5, 0, "control");      // gate
+  damage(ipc::kPage + 2 * ipc::kLine + 4, 0, "control");  // horizon
+  damage(header.cursors_offset + 6, 0, "cursor");         // position
+  damage(header.cursors_offset + 8, 2, "cursor");         // state
   damage(header.verdicts_offset, 4, "verdict");
   damage(header.blocks_offset + 5, 0, "arena");
   damage(header.slots_offset + 4, 3, "record");
@@ -177,17 +178,15 @@ TEST_F(Doctor, AHealthyFabricPassesEveryCheck) {
   ok({"pub", "t"}, "1\n");
   const auto report = json({"doctor", "--deep"}, "evf.doctor/1");
   EXPECT_EQ(report["healthy"], true);
-  for (const auto* check : {"/dev/shm", "file system", "locked memory", "file size", "membarrier", "file locks", "clock", "boot id",
-                            "cpu governor", "huge pages", "fabric", "members", "temporaries", "layout", "boot", "publishers",
-                            "groups", "back-pressure", "records"})
+  for (const auto* check : {"/dev/shm", "file system", "locked memory", "file size", "membarrier", "file locks",
+                            "clock", "boot id", "cpu governor", "huge pages", "fabric", "members", "temporaries",
+                            "layout", "boot", "publishers", "groups", "back-pressure", "records"})
     EXPECT_NE(finding(report, check), nullptr) << check;
   for (const auto& row : report["checks"]) EXPECT_NE(row["health"], "fail") << row;
   EXPECT_THAT(ok({"doctor"}), HasSubstr("healthy"));
 }
 
-TEST_F(Doctor, ANewMachineIsNoFault) {
-  EXPECT_EQ(evf({"doctor", "--dir", directory() + "/new"}).code, 0);
-}
+TEST_F(Doctor, ANewMachineIsNoFault) { EXPECT_EQ(evf({"doctor", "--dir", directory() + "/new"}).code, 0); }
 
 TEST_F(Doctor, WhatTheDeadLeftIsFoundAndGivenBack) {
   create("t");
@@ -196,7 +195,8 @@ TEST_F(Doctor, WhatTheDeadLeftIsFoundAndGivenBack) {
   Command publisher(words({"pub", "t"}), open_input);
   Command reader(words({"tail", "t", "--follow", "--group", "g"}), options());
   ASSERT_TRUE(reader.wait_for_lines(1));
-  EXPECT_EQ(finding(json({"doctor", "--fix"}, "evf.doctor/1"), "publishers")["health"], "ok") << "the living are left alone";
+  EXPECT_EQ(finding(json({"doctor", "--fix"}, "evf.doctor/1"), "publishers")["health"], "ok")
+      << "the living are left alone";
   publisher.signal(SIGKILL);
   reader.signal(SIGKILL);
   publisher.wait();
@@ -254,7 +254,10 @@ TEST_F(Doctor, ARingOfAnotherBootIsRecovered) {
 
 TEST_F(Doctor, TemporariesOfTheDeadAreRemoved) {
   create("t");
-  const auto leftover = directory() + "/topics/.half.0000000000001000.0123456789abcdef.tmp";
+  const auto members = ipc::Members::open(directory());
+  ASSERT_TRUE(members.has_value());
+  const auto dead = members->list().at(0).id;  // the process that created the topic
+  const auto leftover = fmt::format("{}/topics/.half.{:016x}.0123456789abcdef.tmp", directory(), dead);
   std::filesystem::create_directory(leftover);
   write_file(leftover + "/0.ring", "half made");
   EXPECT_EQ(finding(json({"doctor"}, "evf.doctor/1"), "temporaries")["health"], "warn");

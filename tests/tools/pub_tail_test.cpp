@@ -29,8 +29,12 @@ TEST_F(PubTail, LinesComeBackAsTheyWere) {
 
 TEST_F(PubTail, NdjsonComesBackAndIsKeyedByAPath) {
   create("t", {"--partitions", "4"});
-  const std::string text = R"({"customer":{"id":"anna"},"n":1})" "\n" R"({"customer":{"id":7},"n":2})" "\n\n"
-                           R"({"customer":{"id":"anna"},"n":3})" "\n";
+  const std::string text = R"({"customer":{"id":"anna"},"n":1})"
+                           "\n"
+                           R"({"customer":{"id":7},"n":2})"
+                           "\n\n"
+                           R"({"customer":{"id":"anna"},"n":3})"
+                           "\n";
   ok({"pub", "t", "--format", "ndjson", "--key-field", "customer.id"}, text);
   const auto records = lines_of(ok({"tail", "t", "--json"}));
   ASSERT_EQ(records.size(), 3U);
@@ -90,7 +94,8 @@ TEST_F(PubTail, KeysOfLinesAreFields) {
 
 TEST_F(PubTail, BadInputNamesItsPlaceAndWhatWasPublished) {
   create("t", {"--slots", "1K"});
-  const auto bad = [&](Words arguments, const std::string& input, const std::string& message, const std::string& published) {
+  const auto bad = [&](Words arguments, const std::string& input, const std::string& message,
+                       const std::string& published) {
     arguments.insert(arguments.begin(), {"pub", "t"});
     const auto finished = evf(arguments, input);
     EXPECT_EQ(finished.code, kFailed);
@@ -98,9 +103,11 @@ TEST_F(PubTail, BadInputNamesItsPlaceAndWhatWasPublished) {
     EXPECT_THAT(finished.err, HasSubstr("published " + published));
   };
   bad({"--format", "ndjson"}, "{\"a\":1}\n{\"a\":\n", "line 2 is not JSON", "1 record ");
-  bad({"--format", "ndjson", "--key-field", "b"}, "{\"b\":1}\n{\"a\":1}\n", "line 2 has no text, number or boolean at 'b'", "1 record ");
+  bad({"--format", "ndjson", "--key-field", "b"}, "{\"b\":1}\n{\"a\":1}\n",
+      "line 2 has no text, number or boolean at 'b'", "1 record ");
   bad({"--format", "length-prefixed"}, length_prefixed({"one"}) + "\x05\0\0", "record 2 is cut off", "1 record ");
-  bad({"--format", "length-prefixed"}, length_prefixed({"one", "two"}).substr(0, 12), "record 2 is cut off", "1 record ");
+  bad({"--format", "length-prefixed"}, length_prefixed({"one", "two"}).substr(0, 12), "record 2 is cut off",
+      "1 record ");
   bad({"--format", "length-prefixed"}, "not prefixed at all", "is the input length-prefixed?", "0 records");
   bad({}, "short\n" + std::string(1000, 'x') + "\n", "line 2 has more than 224 bytes", "1 record ");
   bad({"--key", std::string(100, 'k')}, std::string(200, 'x') + "\n", "do not fit", "0 records");

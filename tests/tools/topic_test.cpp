@@ -14,9 +14,29 @@ class TopicVerbs : public EvfFixture {};
 
 TEST_F(TopicVerbs, EveryOptionOfCreateReachesTheRing) {
   std::filesystem::permissions(directory(), std::filesystem::perms(0770));
-  create("all", {"--partitions", "2",     "--writers",     "one",       "--slots",          "1K",   "--slot-bytes",  "128",
-                 "--arena-bytes", "1M",   "--arena-block-bytes", "1K",  "--max-publishers", "3",    "--max-cursors", "5",
-                 "--void-after",  "2ms",  "--sync",        "every-10",  "--mode",           "0640", "--prefault"});
+  create("all", {"--partitions",
+                 "2",
+                 "--writers",
+                 "one",
+                 "--slots",
+                 "1K",
+                 "--slot-bytes",
+                 "128",
+                 "--arena-bytes",
+                 "1M",
+                 "--arena-block-bytes",
+                 "1K",
+                 "--max-publishers",
+                 "3",
+                 "--max-cursors",
+                 "5",
+                 "--void-after",
+                 "2ms",
+                 "--sync",
+                 "every-10",
+                 "--mode",
+                 "0640",
+                 "--prefault"});
   const auto topic = json({"topic", "describe", "all"}, "evf.topic/1");
   EXPECT_EQ(topic["partitions"].size(), 2U);
   EXPECT_EQ(topic["writers"], "one");

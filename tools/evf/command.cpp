@@ -81,7 +81,8 @@ int refuse_word(const CLI::App* app, const std::string& word) {
   const bool verb = !option && !app->get_subcommands({}).empty();
   const auto hint = nearest(word.substr(0, word.find('=')), words_of(app, option));
   const auto* kind = option ? "option" : verb ? "verb" : "argument";
-  return usage_error(app, fmt::format("unknown {} '{}'{}", kind, printable(word), hint.empty() ? "" : ", did you mean " + hint + "?"));
+  return usage_error(
+      app, fmt::format("unknown {} '{}'{}", kind, printable(word), hint.empty() ? "" : ", did you mean " + hint + "?"));
 }
 
 int explain(CLI::App& app, const CLI::ParseError& error) {

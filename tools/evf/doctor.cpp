@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <sstream>
 
 #include "tools/evf/terminal.hpp"
 #include "tools/evf/text.hpp"
@@ -18,39 +17,25 @@ constexpr std::size_t kWidth = 80, kColumn = 21;
 Tone tone_of(Health health) noexcept {
   switch (health) {
     case Health::ok:
-    case Health::fixed: return Tone::good;
-    case Health::warn: return Tone::warn;
-    case Health::fail: return Tone::bad;
+    case Health::fixed:
+      return Tone::good;
+    case Health::warn:
+      return Tone::warn;
+    case Health::fail:
+      return Tone::bad;
   }
   return Tone::plain;
-}
-
-// Words of a text from column kColumn on, wrapped there.
-std::string wrapped(const std::string& text) {
-  std::string out;
-  std::size_t at = kColumn;
-  std::istringstream words(text);
-  for (std::string word; words >> word;) {
-    if (at != kColumn && at + 1 + word.size() > kWidth) {
-      out += "\n" + std::string(kColumn, ' ');
-      at = kColumn;
-    } else if (at != kColumn) {
-      out += ' ';
-      ++at;
-    }
-    out += word;
-    at += word.size();
-  }
-  return out;
 }
 
 void print_findings(const std::vector<Finding>& findings) {
   const int descriptor = data().descriptor();
   for (const auto& finding : findings) {
     const auto health = toned(fmt::format("{:<5}", to_string(finding.health)), tone_of(finding.health), descriptor);
-    print_line(fmt::format("{} {:<14} {}", health, finding.check, wrapped(printable(finding.detail))));
+    print_line(
+        fmt::format("{} {:<14} {}", health, finding.check, wrap(printable(finding.detail), kColumn, kColumn, kWidth)));
     if (!finding.advice.empty())
-      print_line(std::string(kColumn, ' ') + toned(wrapped("> " + finding.advice), Tone::dim, descriptor));
+      print_line(std::string(kColumn, ' ') +
+                 toned(wrap("> " + finding.advice, kColumn, kColumn + 2, kWidth), Tone::dim, descriptor));
   }
 }
 
@@ -69,16 +54,18 @@ int examine(const Context& context, DoctorOptions options) {
   auto findings = check_host(options.directory);
   for (auto& finding : check_fabric(options)) findings.push_back(std::move(finding));
   const auto count = [&](Health health) {
-    return std::count_if(findings.begin(), findings.end(), [&](const Finding& finding) { return finding.health == health; });
+    return std::count_if(findings.begin(), findings.end(),
+                         [&](const Finding& finding) { return finding.health == health; });
   };
   const auto fails = count(Health::fail), warnings = count(Health::warn);
   if (context.json) {
     print_findings_json(findings, fails == 0);
   } else {
     print_findings(findings);
-    const auto verdict = fails != 0      ? fmt::format("unhealthy: {} to attend to", plural(static_cast<std::uint64_t>(fails), "check"))
-                         : warnings != 0 ? fmt::format("healthy, with {}", plural(static_cast<std::uint64_t>(warnings), "warning"))
-                                         : std::string("healthy");
+    const auto verdict =
+        fails != 0      ? fmt::format("unhealthy: {} to attend to", plural(static_cast<std::uint64_t>(fails), "check"))
+        : warnings != 0 ? fmt::format("healthy, with {}", plural(static_cast<std::uint64_t>(warnings), "warning"))
+                        : std::string("healthy");
     print_line("");
     print_line(toned(verdict, fails != 0 ? Tone::bad : warnings != 0 ? Tone::warn : Tone::good, data().descriptor()));
   }
@@ -89,26 +76,31 @@ int examine(const Context& context, DoctorOptions options) {
 
 const char* to_string(Health health) noexcept {
   switch (health) {
-    case Health::ok: return "ok";
-    case Health::fixed: return "fixed";
-    case Health::warn: return "warn";
-    case Health::fail: return "fail";
+    case Health::ok:
+      return "ok";
+    case Health::fixed:
+      return "fixed";
+    case Health::warn:
+      return "warn";
+    case Health::fail:
+      return "fail";
   }
   return "?";
 }
 
 void add_doctor(CLI::App& app, Context& context) {
   const auto options = std::make_shared<DoctorOptions>();
-  auto* sub = add_verb(app, context,
-                       {.name = "doctor",
-                        .description = "Check host and fabric, and say what to do.",
-                        .details = "Looks only, unless --fix is given. Then it gives back what dead processes left\n"
-                                   "(publisher lines, cursors, temporary files; their death is proven by the kernel) and\n"
-                                   "recovers rings of an earlier boot. Nothing that may still be in use is touched.\n\n"
-                                   "Exit code 4 when a check fails; warnings alone leave it at 0.",
-                        .examples = "  evf doctor\n  evf doctor --deep --json\n  evf doctor --fix --dir /var/lib/ledger",
-                        .json = true},
-                       [&context, options] { return examine(context, *options); });
+  auto* sub =
+      add_verb(app, context,
+               {.name = "doctor",
+                .description = "Check host and fabric, and say what to do.",
+                .details = "Looks only, unless --fix is given. Then it gives back what dead processes left\n"
+                           "(publisher lines, cursors, temporary files; their death is proven by the kernel) and\n"
+                           "recovers rings of an earlier boot. Nothing that may still be in use is touched.\n\n"
+                           "Exit code 4 when a check fails; warnings alone leave it at 0.",
+                .examples = "  evf doctor\n  evf doctor --deep --json\n  evf doctor --fix --dir /var/lib/ledger",
+                .json = true},
+               [&context, options] { return examine(context, *options); });
   sub->add_flag("--deep", options->deep, "Verify every record's checksum, too");
   sub->add_flag("--fix", options->fix, "Repair what is safe to repair");
 }

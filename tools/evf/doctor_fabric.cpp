@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <functional>
 #include <memory>
 
 #include "fabric/topic_files.hpp"
@@ -37,6 +36,18 @@ std::string join(const std::vector<std::string>& labels) {
   return labels.size() > 4 ? fmt::format("{} and {} more", text, labels.size() - 4) : text;
 }
 
+// What dead processes still own, and where.
+struct Dead {
+  std::string check, noun;
+  std::size_t total = 0;
+  std::vector<std::string> labels{};
+
+  void count(const RingPlace& place, std::size_t found) {
+    total += found;
+    if (found != 0) labels.push_back(place.label());
+  }
+};
+
 // The examination of one fabric: what can be attached goes through all further checks.
 class FabricDoctor {
  public:
@@ -59,8 +70,7 @@ class FabricDoctor {
     find_rings(*fabric, *names);
     check_layouts();
     check_boots();
-    check_publishers();
-    check_cursors();
+    check_dead();
     check_back_pressure();
     if (options_.deep) check_records();
     return std::move(findings_);
@@ -75,11 +85,10 @@ class FabricDoctor {
   void find_rings(const Fabric& fabric, const std::vector<std::string>& topics);
   void check_layouts();
   void check_boots();
-  void check_publishers();
-  void check_cursors();
+  void check_dead();
+  void report_dead(const Dead& dead);
   void check_back_pressure();
   void check_records();
-  void check_dead(const std::string& name, const std::string& noun, const std::function<std::size_t(const ipc::RingMap&)>& count);
   std::shared_ptr<ipc::Ring> attach(const RingPlace& place, ipc::Access access, Error& error) const;
 
   DoctorOptions options_;
@@ -120,7 +129,8 @@ void FabricDoctor::check_temporaries(const std::vector<std::string>& topics) {
   const auto before = count();
   if (before == 0) return add("temporaries", Health::ok, "none");
   if (!options_.fix)
-    return add("temporaries", Health::warn, plural(before, "file") + " of creations that are in progress or were killed",
+    return add("temporaries", Health::warn,
+               plural(before, "file") + " of creations that are in progress or were killed",
                "evf doctor --fix removes those of dead processes");
   for (const auto& directory : directories) {
     const auto removed = ipc::remove_stale_temporaries(directory);
@@ -129,7 +139,8 @@ void FabricDoctor::check_temporaries(const std::vector<std::string>& topics) {
   if (const auto removed = remove_private_leftovers(options_.directory); !removed)
     return add("temporaries", Health::fail, removed.error().message, "run doctor as their owner");
   const auto left = count();
-  add("temporaries", left < before ? Health::fixed : Health::ok, fmt::format("removed {}, {} in use", before - left, left));
+  add("temporaries", left < before ? Health::fixed : Health::ok,
+      fmt::format("removed {}, {} in use", before - left, left));
 }
 
 // By file, not by topic: one damaged ring must not hide the others.
@@ -154,7 +165,8 @@ void FabricDoctor::check_layouts() {
     Error error;
     auto ring = attach(place, ipc::Access::read_only, error);
     if (!ring) {
-      add("layout", Health::fail, fmt::format("{}: {}", place.label(), error.message), "evf fsck says more; restore or re-create it");
+      add("layout", Health::fail, fmt::format("{}: {}", place.label(), error.message),
+          "evf fsck says more; restore or re-create it");
     } else {
       ++sound;
       if (ring->file().of_this_boot()) {
@@ -173,58 +185,51 @@ void FabricDoctor::check_boots() {
   std::vector<std::string> labels;
   for (const auto& place : of_other_boots_) labels.push_back(place.label());
   if (!options_.fix)
-    return add("boot", Health::warn, "written before the last reboot: " + join(labels), "evf doctor --fix recovers them, and so does the first publisher");
+    return add("boot", Health::warn, "written before the last reboot: " + join(labels),
+               "evf doctor --fix recovers them, and so does the first publisher");
   for (const auto& place : of_other_boots_) {
     const auto recovered = ipc::recover_ring(place.path);
     if (recovered) {
-      add("boot", Health::fixed, fmt::format("{}: recovered {}, the next sequence is {}", place.label(),
-                                             plural(recovered->records, "record"), recovered->tail));
+      add("boot", Health::fixed,
+          fmt::format("{}: recovered {}, the next sequence is {}", place.label(), plural(recovered->records, "record"),
+                      recovered->tail));
       Error error;
       if (auto ring = attach(place, ipc::Access::read_only, error)) attached_.emplace_back(place, std::move(ring));
     } else {
-      add("boot", Health::fail, fmt::format("{}: {}", place.label(), recovered.error().message), "run doctor as its owner");
+      add("boot", Health::fail, fmt::format("{}: {}", place.label(), recovered.error().message),
+          "run doctor as its owner");
     }
   }
 }
 
-// Lines of dead owners: `count` of them in a ring; reclaim_dead() frees them.
-void FabricDoctor::check_dead(const std::string& name, const std::string& noun,
-                              const std::function<std::size_t(const ipc::RingMap&)>& count) {
-  std::vector<std::string> labels;
-  std::size_t dead = 0;
+// Lines and cursors of dead owners: counted in all rings, then given back by reclaim_dead().
+void FabricDoctor::check_dead() {
+  Dead lines{"publishers", "line"}, cursors{"groups", "cursor"};
   for (const auto& [place, ring] : attached_) {
-    const auto found = count(ring->map());
-    if (found == 0) continue;
-    dead += found;
-    labels.push_back(place.label());
-    if (!options_.fix) continue;
+    std::size_t in_lines = 0, in_cursors = 0;
+    for (const auto& publisher : ipc::list_publishers(ring->map())) in_lines += !owners_.alive(publisher.owner);
+    for (const auto& cursor : ipc::list_cursors(ring->map()))
+      in_cursors += cursor.owner != 0 && !owners_.alive(cursor.owner);
+    lines.count(place, in_lines);
+    cursors.count(place, in_cursors);
+    if (!options_.fix || in_lines + in_cursors == 0) continue;
     Error error;
-    if (const auto writable = attach(place, ipc::Access::read_write, error)) {
-      ipc::reclaim_dead(*writable);
-    } else {
-      return add(name, Health::fail, fmt::format("{}: {}", place.label(), error.message), "run doctor as its owner");
-    }
+    const auto writable = attach(place, ipc::Access::read_write, error);
+    if (!writable)
+      return add("publishers", Health::fail, fmt::format("{}: {}", place.label(), error.message),
+                 "run doctor as its owner");
+    ipc::reclaim_dead(*writable);
   }
-  if (dead == 0) return add(name, Health::ok, fmt::format("no {} of dead processes", noun));
-  const auto where = fmt::format("{}{} of dead processes in {}", plural(dead, noun), options_.fix ? " given back," : "", join(labels));
-  add(name, options_.fix ? Health::fixed : Health::warn, where,
-      options_.fix ? "" : "evf doctor --fix gives them back; the next publisher or reader does, too");
+  report_dead(lines);
+  report_dead(cursors);
 }
 
-void FabricDoctor::check_publishers() {
-  check_dead("publishers", "line", [&](const ipc::RingMap& map) {
-    std::size_t dead = 0;
-    for (const auto& publisher : ipc::list_publishers(map)) dead += !owners_.alive(publisher.owner);
-    return dead;
-  });
-}
-
-void FabricDoctor::check_cursors() {
-  check_dead("groups", "cursor", [&](const ipc::RingMap& map) {
-    std::size_t dead = 0;
-    for (const auto& cursor : ipc::list_cursors(map)) dead += cursor.owner != 0 && !owners_.alive(cursor.owner);
-    return dead;
-  });
+void FabricDoctor::report_dead(const Dead& dead) {
+  if (dead.total == 0) return add(dead.check, Health::ok, fmt::format("no {} of dead processes", dead.noun));
+  const auto what = fmt::format("{}{} of dead processes in {}", options_.fix ? "gave back " : "",
+                                plural(dead.total, dead.noun), join(dead.labels));
+  if (options_.fix) return add(dead.check, Health::fixed, what);
+  add(dead.check, Health::warn, what, "evf doctor --fix gives them back; the next publisher or reader does, too");
 }
 
 // Publishers that wait for a group that nobody reads for will wait for ever.
@@ -256,7 +261,9 @@ void FabricDoctor::check_records() {
     whole += check.count(ipc::SlotCondition::whole);
     if (check.sound()) continue;
     ++damaged;
-    add("records", Health::fail, fmt::format("{}: {}, first: {}", place.label(), plural(check.problem_count, "problem"), check.problems.front().what),
+    add("records", Health::fail,
+        fmt::format("{}: {}, first: {}", place.label(), plural(check.problem_count, "problem"),
+                    check.problems.front().what),
         fmt::format("evf fsck {} lists them; readers leave damaged records out", place.topic));
   }
   if (damaged == 0) add("records", Health::ok, fmt::format("{} verified", plural(whole, "checksum")));

@@ -53,7 +53,9 @@ Finding check_space(const std::string& name, const std::string& path) {
     return {name, Health::fail, fmt::format("{}: {}", path, std::strerror(errno)), "mount a tmpfs there, or use --dir"};
   const auto block = static_cast<std::uint64_t>(system.f_bsize);
   const auto size = system.f_blocks * block, free = system.f_bavail * block;
-  Finding finding{name, Health::ok, fmt::format("{}{} free of {}", name == path ? "" : path + ": ", format_bytes(free), format_bytes(size))};
+  Finding finding{
+      name, Health::ok,
+      fmt::format("{}{} free of {}", name == path ? "" : path + ": ", format_bytes(free), format_bytes(size))};
   if (free < 16 * kMiB || free < size / 20) {
     finding.health = Health::fail;
     finding.advice = "delete what is not needed, or enlarge it (mount -o remount,size=4G; docker --shm-size)";
@@ -69,8 +71,10 @@ Finding check_file_system(const std::string& path) {
   if (::statfs(path.c_str(), &system) != 0)
     return {"file system", Health::fail, fmt::format("{}: {}", path, std::strerror(errno)), "use another --dir"};
   switch (static_cast<std::uint32_t>(system.f_type)) {
-    case TMPFS_MAGIC: return {"file system", Health::ok, "tmpfs: rings live in memory, until the next reboot"};
-    case RAMFS_MAGIC: return {"file system", Health::ok, "ramfs: rings live in memory, until the next reboot"};
+    case TMPFS_MAGIC:
+      return {"file system", Health::ok, "tmpfs: rings live in memory, until the next reboot"};
+    case RAMFS_MAGIC:
+      return {"file system", Health::ok, "ramfs: rings live in memory, until the next reboot"};
     case NFS_SUPER_MAGIC:
     case SMB_SUPER_MAGIC:
     case SMB2_SUPER_MAGIC:
@@ -79,11 +83,15 @@ Finding check_file_system(const std::string& path) {
     case FUSE_SUPER_MAGIC:
       return {"file system", Health::fail, "a network or user-space file system: its mappings are not shared memory",
               "put the fabric on tmpfs or a local disk"};
-    default: return {"file system", Health::ok, fmt::format("on disk (type {:#x}): use --sync for what must survive power loss", static_cast<std::uint32_t>(system.f_type))};
+    default:
+      return {"file system", Health::ok,
+              fmt::format("on disk (type {:#x}): use --sync for what must survive power loss",
+                          static_cast<std::uint32_t>(system.f_type))};
   }
 }
 
-Finding check_limit(const std::string& name, __rlimit_resource resource, std::uint64_t wanted, const std::string& advice) {
+Finding check_limit(const std::string& name, __rlimit_resource resource, std::uint64_t wanted,
+                    const std::string& advice) {
   struct rlimit limit {};
   if (::getrlimit(resource, &limit) != 0) return {name, Health::warn, std::strerror(errno), "check ulimit -a"};
   if (limit.rlim_cur == RLIM_INFINITY) return {name, Health::ok, "unlimited"};
@@ -94,7 +102,8 @@ Finding check_limit(const std::string& name, __rlimit_resource resource, std::ui
 Finding check_fences() {
   const auto enabled = ipc::enable_asymmetric_fences();
   if (enabled) return {"membarrier", Health::ok, "available"};
-  return {"membarrier", Health::fail, enabled.error().message, "allow membarrier(2) in the seccomp profile, or use a newer kernel"};
+  return {"membarrier", Health::fail, enabled.error().message,
+          "allow membarrier(2) in the seccomp profile, or use a newer kernel"};
 }
 
 // Two descriptions of one unnamed file: the second must see the lock of the first.
@@ -109,7 +118,8 @@ Finding check_locks(const std::string& path) {
   const int locked = ipc::try_lock(first.get(), ipc::LockKind::exclusive, 0);
   if (locked == 0 && ipc::is_locked(second.get(), 0).value_or(false))
     return {"file locks", Health::ok, "open-file-description locks work"};
-  return {"file locks", Health::fail, fmt::format("no open-file-description locks in {}", path), "use a local file system"};
+  return {"file locks", Health::fail, fmt::format("no open-file-description locks in {}", path),
+          "use a local file system"};
 }
 
 Finding check_clock() {
@@ -150,12 +160,16 @@ std::vector<Finding> check_host(const std::string& directory) {
   const auto existing = existing_part(directory);
   std::vector<Finding> findings;
   findings.push_back(check_space("/dev/shm", "/dev/shm"));
-  struct stat shm {}, own {};
-  const bool elsewhere = ::stat("/dev/shm", &shm) != 0 || ::stat(existing.c_str(), &own) != 0 || shm.st_dev != own.st_dev;
+  struct stat shm {
+  }, own{};
+  const bool elsewhere =
+      ::stat("/dev/shm", &shm) != 0 || ::stat(existing.c_str(), &own) != 0 || shm.st_dev != own.st_dev;
   if (elsewhere) findings.push_back(check_space("space", existing));
   findings.push_back(check_file_system(existing));
-  findings.push_back(check_limit("locked memory", RLIMIT_MEMLOCK, 8 * kMiB, "raise RLIMIT_MEMLOCK for topics with --lock"));
-  findings.push_back(check_limit("file size", RLIMIT_FSIZE, 1024 * kMiB, "raise RLIMIT_FSIZE for larger topics (ulimit -f)"));
+  findings.push_back(
+      check_limit("locked memory", RLIMIT_MEMLOCK, 8 * kMiB, "raise RLIMIT_MEMLOCK for topics with --lock"));
+  findings.push_back(
+      check_limit("file size", RLIMIT_FSIZE, 1024 * kMiB, "raise RLIMIT_FSIZE for larger topics (ulimit -f)"));
   findings.push_back(check_fences());
   findings.push_back(check_locks(existing));
   findings.push_back(check_clock());

@@ -60,7 +60,8 @@ Result<std::vector<std::string>> rings_in(const std::string& directory) {
   std::vector<std::string> names;
   while (const auto* entry = ::readdir(handle.get()))
     if (std::string_view(entry->d_name).ends_with(".ring")) names.emplace_back(entry->d_name);
-  if (names.empty()) return ipc::make_error(ErrorCode::not_found, printable(directory) + " has no ring files; name a topic or a file");
+  if (names.empty())
+    return ipc::make_error(ErrorCode::not_found, printable(directory) + " has no ring files; name a topic or a file");
   std::sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
     return std::pair(std::atoi(a.c_str()), a) < std::pair(std::atoi(b.c_str()), b);
   });
@@ -129,8 +130,9 @@ void print_summary(const std::vector<Checked>& all) {
     }
     const auto& check = checked.check;
     const auto count = [&](Condition condition) { return format_count(check.count(condition)); };
-    table.add({file_label(checked.path), format_count(check.end - check.first), count(Condition::whole), count(Condition::voided),
-               count(Condition::unfinished), count(Condition::payload_gone), count(Condition::damaged),
+    table.add({file_label(checked.path), format_count(check.end - check.first), count(Condition::whole),
+               count(Condition::voided), count(Condition::unfinished), count(Condition::payload_gone),
+               count(Condition::damaged),
                check.sound() ? Cell("sound", Tone::good) : Cell(plural(check.problem_count, "problem"), Tone::bad)});
   }
   table.print();
@@ -147,7 +149,8 @@ void print_problems(const Checked& checked) {
                fmt::format("{:#x}", problem.offset), problem.what});
   table.print("  ");
   if (check.problem_count > check.problems.size())
-    print_line(fmt::format("  and {} more; --problems N shows more", format_count(check.problem_count - check.problems.size())));
+    print_line(fmt::format("  and {} more; --problems N shows more",
+                           format_count(check.problem_count - check.problems.size())));
 }
 
 void print_remarks(const std::vector<Checked>& all) {
@@ -158,7 +161,8 @@ void print_remarks(const std::vector<Checked>& all) {
     other_boot = other_boot || !checked.of_this_boot;
   }
   if (abandoned != 0)
-    note(fmt::format("{} of dead publishers: no damage, the next reader settles them", plural(abandoned, "unfinished claim")));
+    note(fmt::format("{} of dead publishers: no damage, the next reader settles them",
+                     plural(abandoned, "unfinished claim")));
   if (other_boot) note("written before the last reboot; evf doctor --fix, or the first publisher, recovers it");
 }
 
@@ -195,16 +199,17 @@ void add_fsck(CLI::App& app, Context& context) {
     std::uint32_t most_problems = 20;
   };
   const auto arguments = std::make_shared<Arguments>();
-  auto* sub = add_verb(app, context,
-                       {.name = "fsck",
-                        .description = "Check ring files: every record, every word.",
-                        .details = "Read-only, on live rings, dead ones and copied files. UNFINISHED claims are no damage:\n"
-                                   "their publishers finish them, or the next reader settles them. GONE are large payloads\n"
-                                   "whose room was used again after every gating group had passed them.\n\n"
-                                   "Exit code 5 when there is damage, or when the file is no ring.",
-                        .examples = "  evf fsck orders\n  evf fsck /mnt/backup/0.ring --json",
-                        .json = true},
-                       [&context, arguments] { return fsck(context, arguments->target, arguments->most_problems); });
+  auto* sub =
+      add_verb(app, context,
+               {.name = "fsck",
+                .description = "Check ring files: every record, every word.",
+                .details = "Read-only, on live rings, dead ones and copied files. UNFINISHED claims are no damage:\n"
+                           "their publishers finish them, or the next reader settles them. GONE are large payloads\n"
+                           "whose room was used again after every gating group had passed them.\n\n"
+                           "Exit code 5 when there is damage, or when the file is no ring.",
+                .examples = "  evf fsck orders\n  evf fsck /mnt/backup/0.ring --json",
+                .json = true},
+               [&context, arguments] { return fsck(context, arguments->target, arguments->most_problems); });
   sub->add_option("TARGET", arguments->target, "A topic, a ring file, or a directory of them")->required();
   add_count(*sub, "--problems", arguments->most_problems, "How many problems are listed per file (20)");
 }

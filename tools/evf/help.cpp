@@ -2,29 +2,12 @@
 
 #include <sstream>
 
+#include "tools/evf/text.hpp"
+
 namespace fabric::evf {
 namespace {
 
 constexpr std::size_t kWidth = 80, kColumn = 26;
-
-// Words of `text` from column `from` on, wrapped at kWidth and indented to `indent`.
-std::string wrap(const std::string& text, std::size_t from, std::size_t indent) {
-  std::string out;
-  std::istringstream words(text);
-  auto at = from;
-  for (std::string word; words >> word;) {
-    if (at != from && at != indent && at + 1 + word.size() > kWidth) {
-      out += "\n" + std::string(indent, ' ');
-      at = indent;
-    } else if (at != from && at != indent) {
-      out += ' ';
-      ++at;
-    }
-    out += word;
-    at += word.size();
-  }
-  return out;
-}
 
 std::string entry(const std::string& left, const std::string& right) {
   std::string line = "  " + left;
@@ -33,7 +16,7 @@ std::string entry(const std::string& left, const std::string& right) {
   } else {
     line.append(kColumn - line.size(), ' ');
   }
-  return line + wrap(right, kColumn, kColumn) + "\n";
+  return line + wrap(right, kColumn, kColumn, kWidth) + "\n";
 }
 
 std::string left_of(const CLI::Option* option) {
@@ -51,12 +34,14 @@ std::string usage_of(const CLI::App* app) {
   for (const auto* a = app; a != nullptr; a = a->get_parent()) path = a->get_name() + (path.empty() ? "" : " ") + path;
   std::string usage = "Usage: " + path;
   for (const auto* option : app->get_options())
-    if (!option->nonpositional()) usage += option->get_required() ? " " + option->get_name() : " [" + option->get_name() + "]";
+    if (!option->nonpositional())
+      usage += option->get_required() ? " " + option->get_name() : " [" + option->get_name() + "]";
   if (!app->get_subcommands({}).empty()) return usage + " VERB ...\n";
   return usage + " [OPTIONS]\n";
 }
 
-std::string options_of(const CLI::App* app, const std::string& title, const std::function<bool(const CLI::Option*)>& wanted) {
+std::string options_of(const CLI::App* app, const std::string& title,
+                       const std::function<bool(const CLI::Option*)>& wanted) {
   std::string out;
   for (const auto* option : app->get_options())
     if (wanted(option) && !option->get_description().empty()) out += entry(left_of(option), option->get_description());
@@ -65,8 +50,28 @@ std::string options_of(const CLI::App* app, const std::string& title, const std:
 
 }  // namespace
 
+std::string reflow(const std::string& text) {
+  std::istringstream lines(text);
+  std::string out, paragraph;
+  const auto end_paragraph = [&] {
+    if (!paragraph.empty()) out += wrap(paragraph, 0, 0, kWidth) + "\n";
+    paragraph.clear();
+  };
+  for (std::string line; std::getline(lines, line);) {
+    const bool verbatim = line.empty() || line.front() == ' ';
+    if (verbatim) {
+      end_paragraph();
+      out += line + "\n";
+    } else {
+      paragraph += line + " ";
+    }
+  }
+  end_paragraph();
+  return out;
+}
+
 std::string HelpFormatter::make_help(const CLI::App* app, std::string, CLI::AppFormatMode) const {
-  auto out = wrap(app->get_description(), 0, 0) + "\n\n" + usage_of(app);
+  auto out = wrap(app->get_description(), 0, 0, kWidth) + "\n\n" + usage_of(app);
   std::string verbs;
   for (const auto* verb : app->get_subcommands({})) verbs += entry(verb->get_name(), verb->get_description());
   if (!verbs.empty()) out += "\nVerbs:\n" + verbs;

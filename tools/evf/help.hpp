@@ -11,4 +11,7 @@ class HelpFormatter : public CLI::FormatterBase {
   std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override;
 };
 
+// Paragraphs wrapped at 80 columns; lines that begin with a blank stay as they are.
+std::string reflow(const std::string& text);
+
 }  // namespace fabric::evf

@@ -39,16 +39,23 @@ Table lag_table(const TopicView& topic, const Owners& owners) {
   std::vector<std::pair<const PartitionView*, const ipc::CursorInfo*>> rows;
   for (const auto& view : topic.partitions)
     for (const auto& cursor : view.snapshot.cursors) rows.emplace_back(&view, &cursor);
-  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.second->name < b.second->name; });
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const auto& a, const auto& b) { return a.second->name < b.second->name; });
   Table table({"GROUP", ">PART", ">POSITION", ">HEAD", ">LAG", ">SPAN", ">AGE", "GATES", "OWNER"});
   for (const auto& [view, cursor] : rows) {
     const auto lag = view->lag(*cursor);
     const auto time = [&](std::uint64_t ns) { return lag.records == 0 ? "-" : format_duration(ns); };
     const auto share = static_cast<double>(lag.records) / static_cast<double>(view->map().slot_count);
     const auto tone = share >= 0.99 ? Tone::bad : share > 0.8 ? Tone::warn : Tone::plain;
-    table.add({cursor_name(*cursor), std::to_string(view->partition), format_count(cursor->position),
-               format_count(view->snapshot.head), {format_count(lag.records), tone}, time(lag.span_ns), time(lag.age_ns),
-               cursor->gating ? "yes" : "no", owners.cell(cursor->owner)});
+    table.add({cursor_name(*cursor),
+               std::to_string(view->partition),
+               format_count(cursor->position),
+               format_count(view->snapshot.head),
+               {format_count(lag.records), tone},
+               time(lag.span_ns),
+               time(lag.age_ns),
+               cursor->gating ? "yes" : "no",
+               owners.cell(cursor->owner)});
   }
   return table;
 }
@@ -57,8 +64,8 @@ void print_blocked(const TopicView& topic, const Owners& owners) {
   for (const auto& view : topic.partitions)
     for (const auto& publisher : view.snapshot.publishers)
       if (publisher.blocked_since_ns != 0)
-        print_line(toned(fmt::format("  blocked: publisher {} of partition {} for {}", owners.cell(publisher.owner).text,
-                                     view.partition, blocked_text(view, publisher)),
+        print_line(toned(fmt::format("  blocked: publisher {} of partition {} for {}",
+                                     owners.cell(publisher.owner).text, view.partition, blocked_text(view, publisher)),
                          Tone::bad, data().descriptor()));
 }
 
@@ -108,15 +115,16 @@ int lag(const Context& context, const std::string& name) {
 
 void add_lag(CLI::App& app, Context& context) {
   const auto name = std::make_shared<std::string>();
-  auto* sub = add_verb(app, context,
-                       {.name = "lag",
-                        .description = "Show how far each group is behind, and whom it holds up.",
-                        .details = "LAG counts records that are not acked; SPAN is the time from the first of them to the\n"
-                                   "newest record, AGE from the first of them to now. A group that GATES holds publishers\n"
-                                   "up when it is one ring behind; they are listed as blocked, with who blocks them.",
-                        .examples = "  evf lag\n  evf lag orders --json | jq '.rows[] | {group, partition, lag_records}'",
-                        .json = true},
-                       [&context, name] { return lag(context, *name); });
+  auto* sub =
+      add_verb(app, context,
+               {.name = "lag",
+                .description = "Show how far each group is behind, and whom it holds up.",
+                .details = "LAG counts records that are not acked; SPAN is the time from the first of them to the\n"
+                           "newest record, AGE from the first of them to now. A group that GATES holds publishers\n"
+                           "up when it is one ring behind; they are listed as blocked, with who blocks them.",
+                .examples = "  evf lag\n  evf lag orders --json | jq '.rows[] | {group, partition, lag_records}'",
+                .json = true},
+               [&context, name] { return lag(context, *name); });
   sub->add_option("TOPIC", *name, "One topic (all)");
 }
 

@@ -40,7 +40,8 @@ Row look_at(const Fabric& fabric, const std::string& name, const Owners& owners)
 }
 
 Json row_json(const Row& row) {
-  if (row.error) return {{"topic", row.name}, {"error", {{"code", to_string(row.error->code)}, {"message", row.error->message}}}};
+  if (row.error)
+    return {{"topic", row.name}, {"error", {{"code", to_string(row.error->code)}, {"message", row.error->message}}}};
   return {{"topic", row.name},
           {"partitions", row.info.partitions},
           {"writers", row.info.header.writers == ipc::WriterMode::one ? "one" : "many"},
@@ -66,7 +67,8 @@ void print_rows(const std::vector<Row>& rows, const std::string& directory) {
     for (const auto& group : row.groups) groups += (groups.empty() ? "" : ", ") + printable(group);
     table.add({row.name, std::to_string(row.info.partitions),
                row.info.header.writers == ipc::WriterMode::one ? "one" : "many", format_count(row.records),
-               format_count(row.retained), format_bytes(row.info.file_bytes), format_count(row.publishers_alive), groups});
+               format_count(row.retained), format_bytes(row.info.file_bytes), format_count(row.publishers_alive),
+               groups});
   }
   table.print();
 }
@@ -95,8 +97,9 @@ int list(const Context& context) {
 Verb verb_of(std::string examples) {
   return {.name = "list",
           .description = "List topics with what they hold and who uses them.",
-          .details = "RECORDS counts all that were ever published, RETAINED those that can be read now,\n"
-                     "PUBS the publishers that are alive.",
+          .details =
+              "RECORDS counts all that were ever published, RETAINED those that can be read now,\n"
+              "PUBS the publishers that are alive.",
           .examples = std::move(examples),
           .json = true};
 }
@@ -104,7 +107,8 @@ Verb verb_of(std::string examples) {
 }  // namespace
 
 void add_list(CLI::App& app, Context& context) {
-  add_verb(app, context, verb_of("  evf list\n  evf list --json | jq '.topics[].topic'"), [&context] { return list(context); });
+  add_verb(app, context, verb_of("  evf list\n  evf list --json | jq '.topics[].topic'"),
+           [&context] { return list(context); });
 }
 
 void add_topic_list(CLI::App& topic, Context& context) {

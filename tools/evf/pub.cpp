@@ -36,7 +36,8 @@ struct Arguments {
 // A schedule of equal distances from the start: whoever falls behind catches up, so the rate does not drift.
 class Pace {
  public:
-  Pace(std::optional<double> rate, std::uint64_t start_ns) : interval_ns_(rate ? 1e9 / *rate : 0), start_ns_(start_ns) {}
+  Pace(std::optional<double> rate, std::uint64_t start_ns)
+      : interval_ns_(rate ? 1e9 / *rate : 0), start_ns_(start_ns) {}
   void wait(std::uint64_t record) const {
     if (interval_ns_ == 0) return;
     const auto due = start_ns_ + static_cast<std::uint64_t>(interval_ns_ * static_cast<double>(record));
@@ -53,8 +54,12 @@ class Pace {
 class Publication {
  public:
   Publication(Producer& producer, Input& input, const Arguments& arguments, const std::string& directory)
-      : producer_(&producer), input_(&input), arguments_(&arguments), directory_(directory),
-        reader_(input, arguments.format, arguments.key, most_bytes(producer)), start_ns_(ipc::monotonic_ns()) {}
+      : producer_(&producer),
+        input_(&input),
+        arguments_(&arguments),
+        directory_(directory),
+        reader_(input, arguments.format, arguments.key, most_bytes(producer)),
+        start_ns_(ipc::monotonic_ns()) {}
 
   int run();
 
@@ -97,7 +102,8 @@ int Publication::run() {
   }
   clear_progress();
   if (code == kOk && !reader_.fault().empty())
-    code = fail(kFailed, fmt::format("{}: {}", printable(input_->name()), reader_.fault()), "what came before it is published");
+    code = fail(kFailed, fmt::format("{}: {}", printable(input_->name()), reader_.fault()),
+                "what came before it is published");
   if (code == kOk && interrupted()) code = fail(kFailed, "interrupted", "what was read before is published");
   summarise(code == kOk);
   return code;
@@ -113,7 +119,8 @@ Published Publication::publish_waiting(std::span<const std::byte> key, std::span
   const auto timeout = arguments_->timeout_ns.value_or(std::numeric_limits<std::uint64_t>::max());
   const auto began = ipc::monotonic_ns();
   auto complain_at = kFirstComplaint;
-  for (std::uint64_t waited = 0; blocked() && waited < timeout && !interrupted(); waited = ipc::monotonic_ns() - began) {
+  for (std::uint64_t waited = 0; blocked() && waited < timeout && !interrupted();
+       waited = ipc::monotonic_ns() - began) {
     if (waited >= complain_at) {
       clear_progress();
       complain(result.partition, waited, result.outcome == PublishOutcome::arena_full);
@@ -141,15 +148,17 @@ int Publication::explain(const Published& result) const {
   switch (result.outcome) {
     case PublishOutcome::back_pressure:
     case PublishOutcome::arena_full:
-      return fail(kFailed, fmt::format("{} was not published within {}: partition {} is held by {}", where,
-                                       format_duration(*arguments_->timeout_ns), result.partition, who_blocks(result.partition)),
+      return fail(kFailed,
+                  fmt::format("{} was not published within {}: partition {} is held by {}", where,
+                              format_duration(*arguments_->timeout_ns), result.partition, who_blocks(result.partition)),
                   fmt::format("see evf lag {}", arguments_->topic));
     case PublishOutcome::too_large:
       if (reader_.key().size() > kMaxKeyBytes)
         return fail(kFailed, fmt::format("{}: its key has {}", where, plural(reader_.key().size(), "byte")),
                     fmt::format("a key has at most {}", plural(kMaxKeyBytes, "byte")));
-      return fail(kFailed, fmt::format("{}: {} and the key do not fit the topic's {}", where,
-                                       plural(reader_.payload().size(), "byte"), plural(most_bytes(*producer_), "byte")),
+      return fail(kFailed,
+                  fmt::format("{}: {} and the key do not fit the topic's {}", where,
+                              plural(reader_.payload().size(), "byte"), plural(most_bytes(*producer_), "byte")),
                   "create the topic with a larger --slot-bytes or an --arena-bytes");
     case PublishOutcome::fenced:
       return fail(kFailed, fmt::format("{}: another publisher took partition {} over", where, result.partition),
@@ -173,7 +182,8 @@ void Publication::show_progress() {
   auto line = fmt::format("\r\033[K{}  {}  {}/s", plural(published_, "record"), format_bytes(bytes_),
                           format_count(static_cast<std::uint64_t>(rate)));
   if (input_->total_bytes() != 0)
-    line += fmt::format("  {:.0f}%", 100.0 * static_cast<double>(input_->consumed_bytes()) / static_cast<double>(input_->total_bytes()));
+    line += fmt::format("  {:.0f}%", 100.0 * static_cast<double>(input_->consumed_bytes()) /
+                                         static_cast<double>(input_->total_bytes()));
   Output errors(STDERR_FILENO);
   errors.write(line);
   errors.flush();
@@ -202,7 +212,8 @@ int check_key(const Arguments& arguments) {
     return fail(kUsage, "--key-field has no meaning for --format length-prefixed", "use --key, or another format");
   if (key.separator && (!lines || key.field.empty()))
     return fail(kUsage, "--separator goes with --key-field and --format lines", "see evf pub --help");
-  if (key.separator && key.separator->empty()) return fail(kUsage, "--separator is empty", "name at least one character");
+  if (key.separator && key.separator->empty())
+    return fail(kUsage, "--separator is empty", "name at least one character");
   const bool number = key.field.find_first_not_of("0123456789") == std::string::npos && key.field.size() < 10;
   if (lines && !key.field.empty() && (!number || std::stoul(key.field) == 0))
     return fail(kUsage, fmt::format("--key-field '{}' is no field number", printable(key.field)),
@@ -216,7 +227,8 @@ int publish(const Context& context, const Arguments& arguments) {
   if (!fabric) return fail(fabric.error());
   auto input = Input::open(arguments.file);  // before a publisher line is taken
   if (!input) return fail(input.error());
-  if (const auto topic = open_topic(*fabric, arguments.topic, ipc::Access::read_only); !topic) return fail(topic.error());
+  if (const auto topic = open_topic(*fabric, arguments.topic, ipc::Access::read_only); !topic)
+    return fail(topic.error());
   auto producer = Producer::open(*fabric, arguments.topic, {.take_over = arguments.take_over});
   if (!producer) return fail(producer.error());
   if (arguments.file == "-" && is_terminal(STDIN_FILENO) && !arguments.quiet)
@@ -233,7 +245,8 @@ void add_options(CLI::App& sub, Arguments& arguments) {
                            {"length-prefixed", InputFormat::length_prefixed}},
                           "What a record is (lines)");
   auto* constant = sub.add_option("--key", arguments.key.constant, "One key for all records")->type_name("KEY");
-  sub.add_option("--key-field", arguments.key.field, "Where the key is: a path in NDJSON (a.b), a field of lines (from 1)")
+  sub.add_option("--key-field", arguments.key.field,
+                 "Where the key is: a path in NDJSON (a.b), a field of lines (from 1)")
       ->type_name("FIELD")
       ->excludes(constant);
   sub.add_option("--separator", arguments.key.separator, "Between the fields of a line (blanks)")->type_name("TEXT");
@@ -254,20 +267,21 @@ void add_options(CLI::App& sub, Arguments& arguments) {
 
 void add_pub(CLI::App& app, Context& context) {
   const auto arguments = std::make_shared<Arguments>();
-  auto* sub = add_verb(app, context,
-                       {.name = "pub",
-                        .description = "Publish records from standard input or a file.",
-                        .details = "Formats:\n"
-                                   "  lines            each line is a record; an empty line is an empty record\n"
-                                   "  ndjson           each line is checked to be JSON and published as it stands\n"
-                                   "  length-prefixed  4 bytes little-endian, then as many bytes of payload\n\n"
-                                   "The key picks the partition and keeps the order of its records. When a group holds\n"
-                                   "the topic up, pub waits and says for whom. Whatever it counts as published is seen by\n"
-                                   "every group, whatever happens to pub afterwards.",
-                        .examples = "  evf pub packages /var/log/dpkg.log --key-field 4\n"
-                                    "  evf pub orders --format ndjson --key-field customer.id < orders.ndjson\n"
-                                    "  journalctl -f | evf pub journal --rate 1000/s"},
-                       [&context, arguments] { return publish(context, *arguments); });
+  auto* sub =
+      add_verb(app, context,
+               {.name = "pub",
+                .description = "Publish records from standard input or a file.",
+                .details = "Formats:\n"
+                           "  lines            each line is a record; an empty line is an empty record\n"
+                           "  ndjson           each line is checked to be JSON and published as it stands\n"
+                           "  length-prefixed  4 bytes little-endian, then as many bytes of payload\n\n"
+                           "The key picks the partition and keeps the order of its records. When a group holds\n"
+                           "the topic up, pub waits and says for whom. Whatever it counts as published is seen by\n"
+                           "every group, whatever happens to pub afterwards.",
+                .examples = "  evf pub packages /var/log/dpkg.log --key-field 4\n"
+                            "  evf pub orders --format ndjson --key-field customer.id < orders.ndjson\n"
+                            "  journalctl -f | evf pub journal --rate 1000/s"},
+               [&context, arguments] { return publish(context, *arguments); });
   add_options(*sub, *arguments);
 }
 

@@ -21,7 +21,8 @@ constexpr std::size_t kReadBytes = 256 * 1024;
 bool is_blank(std::string_view line) noexcept { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
 
 // Field `number` (from 1) of a line, as awk counts them, or between separators.
-std::optional<std::string_view> column(std::string_view line, std::size_t number, const std::optional<std::string>& separator) {
+std::optional<std::string_view> column(std::string_view line, std::size_t number,
+                                       const std::optional<std::string>& separator) {
   while (true) {
     if (!separator) line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
     const auto end = separator ? line.find(*separator) : line.find_first_of(" \t");
@@ -37,9 +38,15 @@ Input::Input(int descriptor, std::string name, std::uint64_t total_bytes)
     : descriptor_(descriptor), name_(std::move(name)), total_bytes_(total_bytes), buffer_(kReadBytes) {}
 
 Input::Input(Input&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), name_(std::move(other.name_)), total_bytes_(other.total_bytes_),
-      consumed_(other.consumed_), error_(other.error_), ended_(other.ended_), buffer_(std::move(other.buffer_)),
-      first_(other.first_), last_(other.last_) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      name_(std::move(other.name_)),
+      total_bytes_(other.total_bytes_),
+      consumed_(other.consumed_),
+      error_(other.error_),
+      ended_(other.ended_),
+      buffer_(std::move(other.buffer_)),
+      first_(other.first_),
+      last_(other.last_) {}
 
 Input::~Input() {
   if (descriptor_ > STDIN_FILENO) ::close(descriptor_);
@@ -133,7 +140,8 @@ bool RecordReader::next_line() {
     const auto line = input_->line(most_bytes_);
     if (!line) return false;
     ++number_;
-    if (line->size() > most_bytes_) return refuse(fmt::format("has more than {}, which is all this topic takes", plural(most_bytes_, "byte")));
+    if (line->size() > most_bytes_)
+      return refuse(fmt::format("has more than {}, which is all this topic takes", plural(most_bytes_, "byte")));
     if (format_ == InputFormat::ndjson && is_blank(*line)) continue;
     payload_ = *line;
     return true;
@@ -148,7 +156,8 @@ bool RecordReader::next_prefixed() {
   std::uint32_t bytes = 0;
   std::memcpy(&bytes, prefix.data(), 4);
   if (bytes > most_bytes_)
-    return refuse(fmt::format("announces {}; this topic takes {}: is the input length-prefixed?", plural(bytes, "byte"), format_count(most_bytes_)));
+    return refuse(fmt::format("announces {}; this topic takes {}: is the input length-prefixed?", plural(bytes, "byte"),
+                              format_count(most_bytes_)));
   payload_ = input_->take(bytes);
   if (payload_.size() == bytes) return true;
   return refuse(fmt::format("is cut off: {} of {} are there", format_count(payload_.size()), plural(bytes, "byte")));

@@ -32,8 +32,8 @@ class Input {
   std::uint64_t consumed_bytes() const noexcept { return consumed_; }
   int error() const noexcept { return error_; }
 
-  // Up to the next newline, which is consumed and left out. nullopt: the end, or a failure. A longer line is returned cut off at
-  // `most` + 1 bytes. Valid until the next call.
+  // Up to the next newline, which is consumed and left out. nullopt: the end, or a failure. A longer line is returned
+  // cut off at `most` + 1 bytes. Valid until the next call.
   std::optional<std::string_view> line(std::size_t most);
   // Exactly `bytes`, or what is left before the end. Valid until the next call.
   std::string_view take(std::size_t bytes);

@@ -42,7 +42,8 @@ class Tail {
   bool step() {
     const auto item = source_->next();
     switch (item.kind) {
-      case Item::Kind::end: return false;
+      case Item::Kind::end:
+        return false;
       case Item::Kind::idle:
         if (!settle()) return false;
         source_->wait();
@@ -51,9 +52,14 @@ class Tail {
         write_record(data(), arguments_->format, item);
         if (++records_ == arguments_->limit) return false;
         return records_ % kRecordsPerFlush != 0 || settle();
-      case Item::Kind::lost: lost_ += item.range.end - item.range.first; break;
-      case Item::Kind::damaged: ++damaged_; break;
-      default: break;
+      case Item::Kind::lost:
+        lost_ += item.range.end - item.range.first;
+        break;
+      case Item::Kind::damaged:
+        ++damaged_;
+        break;
+      default:
+        break;
     }
     write_gap(data(), arguments_->format, item);
     note(gap_text(item));
@@ -69,7 +75,8 @@ class Tail {
 
   int conclude() const {
     if (lost_ != 0 || damaged_ != 0)
-      note(fmt::format("{} written, {} lost, {} damaged", plural(records_, "record"), format_count(lost_), format_count(damaged_)));
+      note(fmt::format("{} written, {} lost, {} damaged", plural(records_, "record"), format_count(lost_),
+                       format_count(damaged_)));
     if (interrupted() && !arguments_->source.follow) return fail(kFailed, "interrupted", "the output is not complete");
     if (damaged_ != 0) return kCorrupt;
     return lost_ != 0 ? kFailed : kOk;
@@ -87,7 +94,8 @@ int check_arguments(const Context& context, Arguments& arguments) {
   if (context.json) arguments.format = TailFormat::json;
   if (arguments.hex) arguments.format = TailFormat::hex;
   auto& source = arguments.source;
-  if (arguments.no_gate && source.group.empty()) return fail(kUsage, "--no-gate goes with --group", "a tail without a group never gates");
+  if (arguments.no_gate && source.group.empty())
+    return fail(kUsage, "--no-gate goes with --group", "a tail without a group never gates");
   if (source.group.size() > ipc::kMaxName)
     return fail(kUsage, fmt::format("--group has {}", plural(source.group.size(), "byte")), "use at most 63");
   source.gating = !arguments.no_gate;
@@ -107,7 +115,9 @@ void explain_start(const Topic& topic, const Arguments& arguments) {
     if (arguments.source.partition.value_or(i) != i) continue;
     if (!arguments.source.group.empty()) {
       const auto cursor = ipc::find_cursor(map, arguments.source.group);
-      if (cursor) note(fmt::format("partition {}: group '{}' goes on at {}; --from is for new groups", i, printable(arguments.source.group), cursor->position));
+      if (cursor)
+        note(fmt::format("partition {}: group '{}' goes on at {}; --from is for new groups", i,
+                         printable(arguments.source.group), cursor->position));
       continue;
     }
     const bool sequence = arguments.start->kind == ipc::StartAt::Kind::sequence;
@@ -131,11 +141,14 @@ int tail(const Context& context, Arguments& arguments) {
     note(fmt::format("partition {} of group '{}' is read by another member; see evf lag {}", partition,
                      printable(arguments.source.group), arguments.topic));
   for (const auto& late : source->late_starts())
-    note(fmt::format("partition {}: group '{}' starts at {} instead of {}: publishers may already write there; a tail without --group "
-                     "shows what is retained",
-                     late.partition, printable(arguments.source.group), late.position, late.wanted));
+    note(
+        fmt::format("partition {}: group '{}' starts at {} instead of {}: publishers may already write there; a tail "
+                    "without --group "
+                    "shows what is retained",
+                    late.partition, printable(arguments.source.group), late.position, late.wanted));
   if (source->held() == 0 && !arguments.source.follow)
-    return fail(kFailed, "there is nothing left to read for this member", "use --follow to stand by, or another --group");
+    return fail(kFailed, "there is nothing left to read for this member",
+                "use --follow to stand by, or another --group");
   return Tail(*source, arguments).run();
 }
 
@@ -146,18 +159,23 @@ void add_options(CLI::App& sub, Arguments& arguments) {
          [&arguments](const std::string& text) {
            arguments.start = parse_start(text);
            if (!arguments.start)
-             refuse_value("--from", "'" + text + "' is no place; write earliest, latest, last-100, a sequence, -5m or 2026-10-02T12:00:00Z");
+             refuse_value(
+                 "--from",
+                 "'" + text +
+                     "' is no place; write earliest, latest, last-100, a sequence, -5m or 2026-10-02T12:00:00Z");
          },
          "Where to start: earliest, latest, last-N, a sequence, or a time (RFC 3339, or before now: -5m)")
       ->type_name("PLACE");
   sub.add_flag("--follow", arguments.source.follow, "Wait for more; Ctrl-C ends it");
-  sub.add_option("-g,--group", arguments.source.group, "Join as a consumer of this group, and ack what was written")->type_name("NAME");
+  sub.add_option("-g,--group", arguments.source.group, "Join as a consumer of this group, and ack what was written")
+      ->type_name("NAME");
   sub.add_flag("--no-gate", arguments.no_gate, "The group does not hold publishers up; it may lose records");
   sub.add_option_function<std::string>(
          "-p,--partition",
          [&arguments](const std::string& text) {
            const auto number = parse_size(text);
-           if (!number || *number > 0xffff) refuse_value("--partition", "'" + text + "' is no partition; write 0, 1, ...");
+           if (!number || *number > 0xffff)
+             refuse_value("--partition", "'" + text + "' is no partition; write 0, 1, ...");
            arguments.source.partition = static_cast<std::uint32_t>(*number);
          },
          "Only this one (all, in the order of time)")
@@ -180,23 +198,24 @@ void add_options(CLI::App& sub, Arguments& arguments) {
 
 void add_tail(CLI::App& app, Context& context) {
   const auto arguments = std::make_shared<Arguments>();
-  auto* sub = add_verb(app, context,
-                       {.name = "tail",
-                        .description = "Write the records of a topic to standard output.",
-                        .details = "Without --group it only looks: read-only, it leaves no trace and holds nobody up. It\n"
-                                   "starts with the earliest record, with --follow at the latest. With --group it reads on\n"
-                                   "where the group stands, takes the partitions that nobody reads, and acks records after\n"
-                                   "they were written out. Partitions are merged in the order of time.\n\n"
-                                   "--json writes one object a line: type \"record\" (partition, sequence, time, key,\n"
-                                   "payload, schema; what is not UTF-8 is in base64, and payload_encoding says so), or\n"
-                                   "\"lost\", \"damaged\", \"unfinished\" with the range [first, end).\n\n"
-                                   "Exit code 1 when records were lost to an overrun, 5 when damage was seen.",
-                        .examples = "  evf tail orders --from last-10\n"
-                                    "  evf tail orders --follow --group billing\n"
-                                    "  evf tail orders --from -5m --json | jq -r .payload\n"
-                                    "  evf tail frames --partition 0 --hex --limit 1",
-                        .json = true},
-                       [&context, arguments] { return tail(context, *arguments); });
+  auto* sub =
+      add_verb(app, context,
+               {.name = "tail",
+                .description = "Write the records of a topic to standard output.",
+                .details = "Without --group it only looks: read-only, it leaves no trace and holds nobody up. It\n"
+                           "starts with the earliest record, with --follow at the latest. With --group it reads on\n"
+                           "where the group stands, takes the partitions that nobody reads, and acks records after\n"
+                           "they were written out. Partitions are merged in the order of time.\n\n"
+                           "--json writes one object a line: type \"record\" (partition, sequence, time, key,\n"
+                           "payload, schema; what is not UTF-8 is in base64, and payload_encoding says so), or\n"
+                           "\"lost\", \"damaged\", \"unfinished\" with the range [first, end).\n\n"
+                           "Exit code 1 when records were lost to an overrun, 5 when damage was seen.",
+                .examples = "  evf tail orders --from last-10\n"
+                            "  evf tail orders --follow --group billing\n"
+                            "  evf tail orders --from -5m --json | jq -r .payload\n"
+                            "  evf tail frames --partition 0 --hex --limit 1",
+                .json = true},
+               [&context, arguments] { return tail(context, *arguments); });
   add_options(*sub, *arguments);
 }
 

@@ -9,12 +9,18 @@ namespace {
 
 const char* type_of(Item::Kind kind) noexcept {
   switch (kind) {
-    case Item::Kind::record: return "record";
-    case Item::Kind::lost: return "lost";
-    case Item::Kind::damaged: return "damaged";
-    case Item::Kind::unfinished: return "unfinished";
-    case Item::Kind::fenced: return "fenced";
-    default: return "?";
+    case Item::Kind::record:
+      return "record";
+    case Item::Kind::lost:
+      return "lost";
+    case Item::Kind::damaged:
+      return "damaged";
+    case Item::Kind::unfinished:
+      return "unfinished";
+    case Item::Kind::fenced:
+      return "fenced";
+    default:
+      return "?";
   }
 }
 
@@ -76,9 +82,15 @@ void write_record(Output& output, TailFormat format, const Item& item) {
       output.write(output.terminal() ? std::string_view(printable(payload)) : payload);
       output.write("\n");
       break;
-    case TailFormat::length_prefixed: write_prefixed(output, payload); break;
-    case TailFormat::json: write_json(output, record_json(item)); break;
-    case TailFormat::hex: write_hex(output, item); break;
+    case TailFormat::length_prefixed:
+      write_prefixed(output, payload);
+      break;
+    case TailFormat::json:
+      write_json(output, record_json(item));
+      break;
+    case TailFormat::hex:
+      write_hex(output, item);
+      break;
   }
 }
 
@@ -106,11 +118,14 @@ std::string gap_text(const Item& item) {
     case Item::Kind::damaged:
       return where + fmt::format("record {} is damaged and was left out; see evf fsck", range.first);
     case Item::Kind::unfinished:
-      return where + fmt::format("{} from sequence {} on never finished: passed over; the next reader with a group settles them",
-                                 plural(range.end - range.first, "claim"), range.first);
+      return where +
+             fmt::format(
+                 "{} from sequence {} on never finished: passed over; the next reader with a group settles them",
+                 plural(range.end - range.first, "claim"), range.first);
     case Item::Kind::fenced:
       return where + "another member took it over; what was not acked is delivered to that member";
-    default: return where + "nothing";
+    default:
+      return where + "nothing";
   }
 }
 

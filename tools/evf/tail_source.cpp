@@ -10,28 +10,30 @@ namespace fabric::evf {
 namespace {
 
 constexpr std::uint64_t kLookAgainNs = 5'000'000;
-constexpr std::uint64_t kStalledNs = 100'000'000;   // what nobody has finished by then, nobody will
+constexpr std::uint64_t kStalledNs = 100'000'000;  // what nobody has finished by then, nobody will
 constexpr std::uint64_t kLongestBoundNs = 1'000'000'000;
 constexpr std::uint64_t kLongestWaitNs = 100'000'000;
 
 }  // namespace
 
 Source::Source(std::shared_ptr<const Topic> topic, SourceOptions options)
-    : topic_(std::move(topic)), options_(std::move(options)),
+    : topic_(std::move(topic)),
+      options_(std::move(options)),
       idler_(options_.group.empty() ? ipc::WaitStrategy::back_off : ipc::WaitStrategy::block) {}
 
 Result<Source> Source::open(const std::shared_ptr<const Topic>& topic, const SourceOptions& options) {
   if (options.partition && *options.partition >= topic->partitions())
-    return ipc::make_error(ErrorCode::invalid_argument,
-                           "topic '" + topic->name() + "' has no partition " + std::to_string(*options.partition) +
-                               "; it has 0 to " + std::to_string(topic->partitions() - 1));
+    return ipc::make_error(ErrorCode::invalid_argument, "topic '" + topic->name() + "' has no partition " +
+                                                            std::to_string(*options.partition) + "; it has 0 to " +
+                                                            std::to_string(topic->partitions() - 1));
   Source source(topic, options);
   std::vector<std::uint32_t> wanted;
   for (std::uint32_t i = 0; i < topic->partitions(); ++i)
     if (!options.partition || *options.partition == i) wanted.push_back(i);
   source.starts_.assign(wanted.size(), options.start);
   if (options.start.kind == ipc::StartAt::Kind::last) source.starts_ = last_of_all(*topic, wanted, options.start.value);
-  for (const auto number : wanted) source.partitions_.push_back({.number = number, .end = ipc::find_head(topic->ring(number)->map())});
+  for (const auto number : wanted)
+    source.partitions_.push_back({.number = number, .end = ipc::find_head(topic->ring(number)->map())});
   if (auto taken = source.take_partitions(); !taken) return taken.error();
   return source;
 }
@@ -54,7 +56,8 @@ Result<void> Source::take_partitions() {
     auto reader = ipc::Reader::attach(ring, reader_options(i));
     if (reader) {
       partition.acked_until = reader->position();
-      if (!cursor && reader->position() > wanted) late_starts_.push_back({partition.number, wanted, reader->position()});
+      if (!cursor && reader->position() > wanted)
+        late_starts_.push_back({partition.number, wanted, reader->position()});
       partition.reader.emplace(std::move(*reader));
     } else if (reader.error().code != ErrorCode::busy) {
       return reader.error();
@@ -64,8 +67,8 @@ Result<void> Source::take_partitions() {
 }
 
 std::size_t Source::held() const noexcept {
-  return static_cast<std::size_t>(
-      std::count_if(partitions_.begin(), partitions_.end(), [](const auto& partition) { return partition.reader.has_value(); }));
+  return static_cast<std::size_t>(std::count_if(partitions_.begin(), partitions_.end(),
+                                                [](const auto& partition) { return partition.reader.has_value(); }));
 }
 
 std::vector<std::uint32_t> Source::owned_by_others() const {
@@ -127,8 +130,8 @@ std::optional<Item> Source::fill(Partition& partition) {
   return item;
 }
 
-// At an uncommitted slot below the head. A reader that may write settles it; an observer cannot, and would stand before a dead
-// publisher's claim for ever: after a while it reports the claim and goes on behind it.
+// At an uncommitted slot below the head. A reader that may write settles it; an observer cannot, and would stand before
+// a dead publisher's claim for ever: after a while it reports the claim and goes on behind it.
 std::optional<Item> Source::pass_unfinished(Partition& partition) {
   auto& reader = *partition.reader;
   const auto& map = reader.ring().map();
@@ -186,7 +189,8 @@ void Source::wait() {
   idler_.idle(targets_, all && options_.follow ? kLongestWaitNs : kLookAgainNs);
 }
 
-std::vector<ipc::StartAt> last_of_all(const Topic& topic, const std::vector<std::uint32_t>& partitions, std::uint64_t count) {
+std::vector<ipc::StartAt> last_of_all(const Topic& topic, const std::vector<std::uint32_t>& partitions,
+                                      std::uint64_t count) {
   struct Stamp {
     std::uint64_t time_ns, sequence;
     std::size_t index;

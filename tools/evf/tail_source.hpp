@@ -1,9 +1,9 @@
 #pragma once
 // Where `evf tail` gets its records: the partitions of a topic, merged by time.
 //
-// Two modes. An observer maps read-only and has no cursor. A group's reader takes, like Consumer, the partitions whose cursor has
-// no live owner, and acks what was written out; unlike Consumer it can stop behind any record, which --limit needs.
-// Not thread-safe. next() does not block.
+// Two modes. An observer maps read-only and has no cursor. A group's reader takes, like Consumer, the partitions whose
+// cursor has no live owner, and acks what was written out; unlike Consumer it can stop behind any record, which --limit
+// needs. Not thread-safe. next() does not block.
 
 #include <memory>
 #include <optional>
@@ -18,11 +18,11 @@
 namespace fabric::evf {
 
 struct SourceOptions {
-  std::string group;                         // empty: an observer
+  std::string group;  // empty: an observer
   bool gating = true;
-  bool follow = false;                       // otherwise it ends at the head as found at the start
+  bool follow = false;  // otherwise it ends at the head as found at the start
   ipc::StartAt start;
-  std::optional<std::uint32_t> partition;    // only this one
+  std::optional<std::uint32_t> partition;  // only this one
 };
 
 struct Item {
@@ -70,9 +70,9 @@ class Source {
   struct Partition {
     std::uint32_t number = 0;
     std::optional<ipc::Reader> reader{};
-    std::uint64_t end = 0;                  // without follow: where to stop
+    std::uint64_t end = 0;  // without follow: where to stop
     std::optional<ipc::RecordView> pending{};
-    std::uint64_t acked_until = 0;          // behind the last item handed out
+    std::uint64_t acked_until = 0;  // behind the last item handed out
     std::uint64_t stalled_at = 0, stalled_since_ns = 0;
   };
 
@@ -95,6 +95,7 @@ class Source {
 };
 
 // Where the last `count` records of all partitions together begin in each.
-std::vector<ipc::StartAt> last_of_all(const Topic& topic, const std::vector<std::uint32_t>& partitions, std::uint64_t count);
+std::vector<ipc::StartAt> last_of_all(const Topic& topic, const std::vector<std::uint32_t>& partitions,
+                                      std::uint64_t count);
 
 }  // namespace fabric::evf

@@ -1,6 +1,7 @@
 #include "tools/evf/terminal.hpp"
 
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,12 +20,18 @@ void on_signal(int) { g_interrupted = 1; }
 
 const char* escape_of(Tone tone) noexcept {
   switch (tone) {
-    case Tone::bold: return "\033[1m";
-    case Tone::dim: return "\033[2m";
-    case Tone::good: return "\033[32m";
-    case Tone::warn: return "\033[33m";
-    case Tone::bad: return "\033[1;31m";
-    default: return "";
+    case Tone::bold:
+      return "\033[1m";
+    case Tone::dim:
+      return "\033[2m";
+    case Tone::good:
+      return "\033[32m";
+    case Tone::warn:
+      return "\033[33m";
+    case Tone::bad:
+      return "\033[1;31m";
+    default:
+      return "";
   }
 }
 
@@ -44,6 +51,13 @@ std::size_t width_of(std::string_view text) noexcept {
 }  // namespace
 
 bool is_terminal(int descriptor) noexcept { return isatty(descriptor) == 1; }
+
+std::size_t terminal_width(int descriptor) noexcept {
+  if (!is_terminal(descriptor)) return 0;
+  winsize size{};
+  const bool known = ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col != 0;
+  return std::max<std::size_t>(40, known ? size.ws_col : 80);
+}
 
 std::string toned(std::string_view text, Tone tone, int descriptor) {
   if (tone == Tone::plain || text.empty() || !wants_colour(descriptor)) return std::string(text);

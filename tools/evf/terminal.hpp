@@ -1,6 +1,6 @@
 #pragma once
-// Output: a buffered writer for data, aligned tables for people, colours where they are wanted, and how a run is interrupted.
-// Not thread-safe.
+// Output: a buffered writer for data, aligned tables for people, colours where they are wanted, and how a run is
+// interrupted. Not thread-safe.
 
 #include <nlohmann/json.hpp>
 #include <string>
@@ -14,6 +14,7 @@ using Json = nlohmann::ordered_json;  // keys come out in the order in which the
 // Colours only on a terminal, and not with NO_COLOR or TERM=dumb.
 enum class Tone : unsigned char { plain, bold, dim, good, warn, bad };
 bool is_terminal(int descriptor) noexcept;
+std::size_t terminal_width(int descriptor) noexcept;  // 0: no terminal
 std::string toned(std::string_view text, Tone tone, int descriptor);
 
 // Data for one descriptor. Errors are remembered: nothing is written after the first.

@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <sstream>
 
 namespace fabric::evf {
 namespace {
@@ -67,6 +68,25 @@ std::string plural(std::uint64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", format_count(count), noun, count == 1 ? "" : "s");
 }
 
+std::string wrap(std::string_view text, std::size_t from, std::size_t indent, std::size_t width) {
+  std::string out;
+  std::istringstream words{std::string(text)};
+  auto at = from;
+  bool first = true;
+  for (std::string word; words >> word; first = false) {
+    if (!first && at + 1 + word.size() > width) {
+      out += "\n" + std::string(indent, ' ');
+      at = indent;
+    } else if (!first) {
+      out += ' ';
+      ++at;
+    }
+    out += word;
+    at += word.size();
+  }
+  return out;
+}
+
 bool is_utf8(std::string_view text) noexcept {
   while (!text.empty()) {
     const auto length = utf8_length(text);
@@ -83,10 +103,12 @@ std::string printable(std::string_view text) {
     const auto length = utf8_length(text);
     const auto first = static_cast<unsigned char>(text.front());
     // C1 controls (U+0080 to U+009F) move a terminal's cursor too.
-    const bool control = first < 0x20 || first == 0x7f || (length == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0);
+    const bool control =
+        first < 0x20 || first == 0x7f || (length == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0);
     if (length == 0 || control) {
       const auto count = std::max<std::size_t>(length, 1);
-      for (const auto character : text.substr(0, count)) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(character));
+      for (const auto character : text.substr(0, count))
+        out += fmt::format("\\x{:02x}", static_cast<unsigned char>(character));
       text.remove_prefix(count);
       continue;
     }
@@ -103,9 +125,9 @@ std::string base64(std::string_view bytes) {
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     const auto chunk = bytes.substr(i, 3);
     std::uint32_t bits = 0;
-    for (std::size_t j = 0; j < 3; ++j) bits = bits << 8 | (j < chunk.size() ? static_cast<unsigned char>(chunk[j]) : 0U);
-    for (std::size_t j = 0; j < 4; ++j)
-      out += j <= chunk.size() ? kAlphabet[(bits >> (18 - 6 * j)) & 63] : '=';
+    for (std::size_t j = 0; j < 3; ++j)
+      bits = bits << 8 | (j < chunk.size() ? static_cast<unsigned char>(chunk[j]) : 0U);
+    for (std::size_t j = 0; j < 4; ++j) out += j <= chunk.size() ? kAlphabet[(bits >> (18 - 6 * j)) & 63] : '=';
   }
   return out;
 }

@@ -56,7 +56,8 @@ int check_geometry(CreateArguments& arguments) {
     return fail(kUsage, fmt::format("--slot-bytes {} is not a multiple of 64 up to 1M", arguments.slot_bytes),
                 fmt::format("use {}", std::clamp<std::uint64_t>((arguments.slot_bytes + 63) / 64 * 64, 64, 1U << 20)));
   if (!std::has_single_bit(arguments.arena_block_bytes) || arguments.arena_block_bytes > (1U << 26))
-    return fail(kUsage, fmt::format("--arena-block-bytes {} is not a power of two up to 64M", arguments.arena_block_bytes),
+    return fail(kUsage,
+                fmt::format("--arena-block-bytes {} is not a power of two up to 64M", arguments.arena_block_bytes),
                 "use 4096");
   ring.slot_bytes = static_cast<std::uint32_t>(arguments.slot_bytes);
   ring.arena_block_bytes = static_cast<std::uint32_t>(arguments.arena_block_bytes);
@@ -97,21 +98,23 @@ int remove(const Context& context, const std::string& name, bool force) {
 
 void add_create(CLI::App& app, Context& context) {
   const auto arguments = std::make_shared<CreateArguments>();
-  auto* sub = add_verb(app, context,
-                       {.name = "create",
-                        .description = "Create a topic; its space is allocated at once.",
-                        .details = "A record up to --slot-bytes less 32 is stored in its slot, a larger one in the arena.\n"
-                                   "The ring keeps the last --slots records of each partition; groups that gate hold\n"
-                                   "publishers up before a record they have not acked is overwritten.",
-                        .examples = "  evf topic create orders --partitions 4\n"
-                                    "  evf topic create frames --slots 1K --slot-bytes 64 --arena-bytes 256M\n"
-                                    "  evf topic create ledger --dir /var/lib/ledger --writers one --sync every-100"},
-                       [&context, arguments] { return create(context, *arguments); });
+  auto* sub =
+      add_verb(app, context,
+               {.name = "create",
+                .description = "Create a topic; its space is allocated at once.",
+                .details = "A record up to --slot-bytes less 32 is stored in its slot, a larger one in the arena.\n"
+                           "The ring keeps the last --slots records of each partition; groups that gate hold\n"
+                           "publishers up before a record they have not acked is overwritten.",
+                .examples = "  evf topic create orders --partitions 4\n"
+                            "  evf topic create frames --slots 1K --slot-bytes 64 --arena-bytes 256M\n"
+                            "  evf topic create ledger --dir /var/lib/ledger --writers one --sync every-100"},
+               [&context, arguments] { return create(context, *arguments); });
   auto& options = arguments->options;
   auto& ring = options.ring;
   sub->add_option("TOPIC", options.name, "Name: letters, digits, '.', '_' and '-'")->required();
   add_count(*sub, "-p,--partitions", options.partitions, "Ordered rings that keys are spread over (1)");
-  add_choice<ipc::WriterMode>(*sub, "--writers", ring.writers, {{"many", ipc::WriterMode::many}, {"one", ipc::WriterMode::one}},
+  add_choice<ipc::WriterMode>(*sub, "--writers", ring.writers,
+                              {{"many", ipc::WriterMode::many}, {"one", ipc::WriterMode::one}},
                               "Publishers per partition (many)");
   add_size(*sub, "--slots", ring.slot_count, "Records that a partition holds, a power of two (16K)");
   add_size(*sub, "--slot-bytes", arguments->slot_bytes, "Bytes of a slot, a multiple of 64 (256)");
@@ -120,11 +123,13 @@ void add_create(CLI::App& app, Context& context) {
   add_count(*sub, "--max-publishers", ring.max_publishers, "Publishers per partition at a time (64)");
   add_count(*sub, "--max-cursors", ring.max_cursors, "Groups and readers per partition (64)");
   add_duration(*sub, "--void-after", arguments->void_after_ns, "How long readers wait for a stopped publisher (1ms)");
-  sub->add_option_function<std::string>("--sync", [&ring](const std::string& text) { parse_sync(ring, text); },
-                                        "When records are written back to the disk (none)")
+  sub->add_option_function<std::string>(
+         "--sync", [&ring](const std::string& text) { parse_sync(ring, text); },
+         "When records are written back to the disk (none)")
       ->type_name("none|async|every-N|always");
-  sub->add_option_function<std::string>("--mode", [&ring](const std::string& text) { parse_mode(ring, text); },
-                                        "Permissions of the files, octal (0600)")
+  sub->add_option_function<std::string>(
+         "--mode", [&ring](const std::string& text) { parse_mode(ring, text); },
+         "Permissions of the files, octal (0600)")
       ->type_name("MODE");
   sub->add_option("--group", ring.file.group, "Group that the files belong to (yours)")->type_name("NAME");
   sub->add_flag("--huge-pages", ring.file.huge_pages, "Ask for transparent huge pages");
@@ -138,13 +143,14 @@ void add_delete(CLI::App& app, Context& context) {
     bool force = false;
   };
   const auto arguments = std::make_shared<Arguments>();
-  auto* sub = add_verb(app, context,
-                       {.name = "delete",
-                        .description = "Delete a topic and its records.",
-                        .details = "Refused while a publisher or a reader with a cursor is alive, unless forced. Processes\n"
-                                   "that have it mapped keep what they have; nobody else finds it any more.",
-                        .examples = "  evf topic delete orders"},
-                       [&context, arguments] { return remove(context, arguments->name, arguments->force); });
+  auto* sub =
+      add_verb(app, context,
+               {.name = "delete",
+                .description = "Delete a topic and its records.",
+                .details = "Refused while a publisher or a reader with a cursor is alive, unless forced. Processes\n"
+                           "that have it mapped keep what they have; nobody else finds it any more.",
+                .examples = "  evf topic delete orders"},
+               [&context, arguments] { return remove(context, arguments->name, arguments->force); });
   sub->add_option("TOPIC", arguments->name, "The topic")->required();
   sub->add_flag("--force", arguments->force, "Even if it is in use");
 }

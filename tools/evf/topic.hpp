@@ -5,7 +5,7 @@
 
 namespace fabric::evf {
 
-void add_topic_list(CLI::App& topic, Context& context);      // the same as evf list
+void add_topic_list(CLI::App& topic, Context& context);  // the same as evf list
 void add_topic_describe(CLI::App& topic, Context& context);
 
 }  // namespace fabric::evf

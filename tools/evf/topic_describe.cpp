@@ -12,15 +12,21 @@ namespace {
 
 std::string sync_text(const ipc::RingHeader& header) {
   switch (header.sync) {
-    case ipc::SyncMode::none: return "none";
-    case ipc::SyncMode::async: return "async";
-    case ipc::SyncMode::every: return fmt::format("every-{}", header.sync_every);
-    case ipc::SyncMode::always: return "always";
+    case ipc::SyncMode::none:
+      return "none";
+    case ipc::SyncMode::async:
+      return "async";
+    case ipc::SyncMode::every:
+      return fmt::format("every-{}", header.sync_every);
+    case ipc::SyncMode::always:
+      return "always";
   }
   return "?";
 }
 
-const char* writers_text(const ipc::RingHeader& header) { return header.writers == ipc::WriterMode::one ? "one" : "many"; }
+const char* writers_text(const ipc::RingHeader& header) {
+  return header.writers == ipc::WriterMode::one ? "one" : "many";
+}
 
 std::uint64_t arena_bytes(const ipc::RingHeader& header) {
   return std::uint64_t{header.arena_block_count} * header.arena_block_bytes;
@@ -41,10 +47,11 @@ void print_geometry(const TopicInfo& info, const std::vector<PartitionView>& vie
                                 header.writers == ipc::WriterMode::one ? "" : "s", format_bytes(info.file_bytes)));
   row("slots", fmt::format("{} of {} each: payloads up to {} inline", format_count(header.slot_count),
                            format_bytes(header.slot_bytes), format_bytes(views.front().map().inline_capacity())));
-  row("arena", header.arena_block_count == 0
-                   ? "none: larger payloads are refused"
-                   : fmt::format("{} in blocks of {}", format_bytes(arena_bytes(header)), format_bytes(header.arena_block_bytes)));
-  row("limits", fmt::format("{}, {}", plural(header.max_publishers, "publisher"), plural(header.max_cursors, "cursor")));
+  row("arena", header.arena_block_count == 0 ? "none: larger payloads are refused"
+                                             : fmt::format("{} in blocks of {}", format_bytes(arena_bytes(header)),
+                                                           format_bytes(header.arena_block_bytes)));
+  row("limits",
+      fmt::format("{}, {}", plural(header.max_publishers, "publisher"), plural(header.max_cursors, "cursor")));
   row("void after", fmt::format("{}, sync {}", format_duration(header.void_after_ns), sync_text(header)));
 }
 
@@ -54,10 +61,15 @@ void print_partitions(const std::vector<PartitionView>& views) {
     const auto& snapshot = view.snapshot;
     const auto share = ipc::unacked_share(view.map(), snapshot);
     const auto age = snapshot.newest_ns && view.now_ns > *snapshot.newest_ns ? view.now_ns - *snapshot.newest_ns : 0;
-    table.add({std::to_string(view.partition), format_count(snapshot.oldest), format_count(snapshot.head),
+    table.add({std::to_string(view.partition),
+               format_count(snapshot.oldest),
+               format_count(snapshot.head),
                format_count(snapshot.retained()),
-               {fmt::format("{:.0f}%", share * 100), share >= 0.99 ? Tone::bad : share > 0.8 ? Tone::warn : Tone::plain},
-               format_count(snapshot.horizon), snapshot.newest_ns ? format_duration(age) + " ago" : "-"});
+               {fmt::format("{:.0f}%", share * 100), share >= 0.99 ? Tone::bad
+                                                     : share > 0.8 ? Tone::warn
+                                                                   : Tone::plain},
+               format_count(snapshot.horizon),
+               snapshot.newest_ns ? format_duration(age) + " ago" : "-"});
   }
   print_line("");
   table.print();
@@ -67,8 +79,11 @@ void print_publishers(const std::vector<PartitionView>& views, const Owners& own
   Table table({">PART", ">LINE", "PUBLISHER", ">PUBLISHED", ">VOIDED", "BLOCKED"});
   for (const auto& view : views)
     for (const auto& publisher : view.snapshot.publishers)
-      table.add({std::to_string(view.partition), std::to_string(publisher.index), owners.cell(publisher.owner),
-                 format_count(publisher.published), format_count(publisher.voided),
+      table.add({std::to_string(view.partition),
+                 std::to_string(publisher.index),
+                 owners.cell(publisher.owner),
+                 format_count(publisher.published),
+                 format_count(publisher.voided),
                  {blocked_text(view, publisher), Tone::bad}});
   print_line("");
   if (table.empty()) return print_line("no publishers");
@@ -107,7 +122,11 @@ Json partition_json(const PartitionView& view, const Owners& owners) {
           {"newest_ns", snapshot.newest_ns ? Json(*snapshot.newest_ns) : Json()},
           {"oldest_ns", snapshot.oldest_ns ? Json(*snapshot.oldest_ns) : Json()},
           {"arena_blocks",
-           {{"free", use.free}, {"held", use.held}, {"needed", use.needed}, {"passed", use.passed}, {"orphaned", use.orphaned}}},
+           {{"free", use.free},
+            {"held", use.held},
+            {"needed", use.needed},
+            {"passed", use.passed},
+            {"orphaned", use.orphaned}}},
           {"publishers", std::move(publishers)},
           {"cursors", std::move(cursors)}};
 }
@@ -117,20 +136,20 @@ void print_topic_json(const TopicInfo& info, const std::vector<PartitionView>& v
   Json partitions = Json::array();
   for (const auto& view : views) partitions.push_back(partition_json(view, owners));
   print_json(Json{{"schema", "evf.topic/1"},
-             {"topic", info.name},
-             {"layout_version", header.layout_version},
-             {"writers", writers_text(header)},
-             {"slots", header.slot_count},
-             {"slot_bytes", header.slot_bytes},
-             {"arena_bytes", arena_bytes(header)},
-             {"arena_block_bytes", header.arena_block_bytes},
-             {"max_publishers", header.max_publishers},
-             {"max_cursors", header.max_cursors},
-             {"void_after_ns", header.void_after_ns},
-             {"sync", sync_text(header)},
-             {"created_at_ns", header.created_at_ns},
-             {"file_bytes", info.file_bytes},
-             {"partitions", std::move(partitions)}});
+                  {"topic", info.name},
+                  {"layout_version", header.layout_version},
+                  {"writers", writers_text(header)},
+                  {"slots", header.slot_count},
+                  {"slot_bytes", header.slot_bytes},
+                  {"arena_bytes", arena_bytes(header)},
+                  {"arena_block_bytes", header.arena_block_bytes},
+                  {"max_publishers", header.max_publishers},
+                  {"max_cursors", header.max_cursors},
+                  {"void_after_ns", header.void_after_ns},
+                  {"sync", sync_text(header)},
+                  {"created_at_ns", header.created_at_ns},
+                  {"file_bytes", info.file_bytes},
+                  {"partitions", std::move(partitions)}});
 }
 
 int describe(const Context& context, const std::string& name) {

@@ -180,7 +180,9 @@ std::string shown_name(const std::string& names) {
   return comma == std::string::npos ? names : names.substr(comma + 1);
 }
 
-void refuse_value(const std::string& names, const std::string& why) { throw CLI::ValidationError(shown_name(names), why); }
+void refuse_value(const std::string& names, const std::string& why) {
+  throw CLI::ValidationError(shown_name(names), why);
+}
 
 CLI::Option* add_size(CLI::App& app, const std::string& names, std::uint64_t& value, const std::string& description) {
   auto* option = app.add_option_function<std::string>(
@@ -213,8 +215,7 @@ CLI::Option* add_duration(CLI::App& app, const std::string& names, std::optional
       names,
       [&value_ns, names](const std::string& text) {
         value_ns = parse_duration_ns(text);
-        if (!value_ns)
-          refuse_value(names, fmt::format("'{}' is no duration; write 250us, 1ms, 30s, 5m or 2h", text));
+        if (!value_ns) refuse_value(names, fmt::format("'{}' is no duration; write 250us, 1ms, 30s, 5m or 2h", text));
       },
       description);
   return option->type_name("DURATION");

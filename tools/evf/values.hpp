@@ -1,6 +1,6 @@
 #pragma once
-// Values as people write them: sizes, durations, rates, times, places in a ring; and options that take them. A value that cannot
-// be parsed ends the command with exit code 2 and says what is allowed. Thread-safe.
+// Values as people write them: sizes, durations, rates, times, places in a ring; and options that take them. A value
+// that cannot be parsed ends the command with exit code 2 and says what is allowed. Thread-safe.
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
@@ -31,7 +31,6 @@ CLI::Option* add_size(CLI::App& app, const std::string& names, std::uint64_t& va
 CLI::Option* add_count(CLI::App& app, const std::string& names, std::uint32_t& value, const std::string& description);
 CLI::Option* add_duration(CLI::App& app, const std::string& names, std::optional<std::uint64_t>& value_ns,
                           const std::string& description);
-
 
 // The name that an error shows: "--limit" of "-n,--limit".
 std::string shown_name(const std::string& names);

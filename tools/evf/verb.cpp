@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "tools/evf/help.hpp"
 #include "tools/evf/terminal.hpp"
 #include "tools/evf/text.hpp"
 
@@ -14,17 +15,28 @@ namespace {
 // What usually helps, for messages that do not say so themselves.
 std::string_view advice(ErrorCode code) noexcept {
   switch (code) {
-    case ErrorCode::invalid_argument: return "see --help for what is allowed";
-    case ErrorCode::not_found: return "check the name; evf list shows what there is";
-    case ErrorCode::already_exists: return "choose another name, or delete it first";
-    case ErrorCode::no_space: return "free space, or ask for less";
-    case ErrorCode::permission: return "check owner, group and mode, or run as a member of the group";
-    case ErrorCode::corrupt: return "run evf fsck, and restore or re-create the file";
-    case ErrorCode::incompatible: return "use a matching release, or re-create the topic";
-    case ErrorCode::busy: return "stop its owner, or take over by force";
-    case ErrorCode::fenced: return "another member took over; start again";
-    case ErrorCode::unsupported: return "use another file system or kernel";
-    case ErrorCode::system: return "run evf doctor";
+    case ErrorCode::invalid_argument:
+      return "see --help for what is allowed";
+    case ErrorCode::not_found:
+      return "check the name; evf list shows what there is";
+    case ErrorCode::already_exists:
+      return "choose another name, or delete it first";
+    case ErrorCode::no_space:
+      return "free space, or ask for less";
+    case ErrorCode::permission:
+      return "check owner, group and mode, or run as a member of the group";
+    case ErrorCode::corrupt:
+      return "run evf fsck, and restore or re-create the file";
+    case ErrorCode::incompatible:
+      return "use a matching release, or re-create the topic";
+    case ErrorCode::busy:
+      return "stop its owner, or take over by force";
+    case ErrorCode::fenced:
+      return "another member took over; start again";
+    case ErrorCode::unsupported:
+      return "use another file system or kernel";
+    case ErrorCode::system:
+      return "run evf doctor";
   }
   return "run evf doctor";
 }
@@ -48,17 +60,22 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 ExitCode exit_code(ErrorCode code) noexcept {
   switch (code) {
-    case ErrorCode::invalid_argument: return kUsage;
-    case ErrorCode::not_found: return kNotFound;
-    case ErrorCode::permission: return kPermission;
+    case ErrorCode::invalid_argument:
+      return kUsage;
+    case ErrorCode::not_found:
+      return kNotFound;
+    case ErrorCode::permission:
+      return kPermission;
     case ErrorCode::corrupt:
-    case ErrorCode::incompatible: return kCorrupt;
+    case ErrorCode::incompatible:
+      return kCorrupt;
     case ErrorCode::already_exists:
     case ErrorCode::no_space:
     case ErrorCode::busy:
     case ErrorCode::fenced:
     case ErrorCode::unsupported:
-    case ErrorCode::system: return kFailed;
+    case ErrorCode::system:
+      return kFailed;
   }
   return kFailed;
 }
@@ -66,8 +83,9 @@ ExitCode exit_code(ErrorCode code) noexcept {
 CLI::App* add_verb(CLI::App& app, Context& context, const Verb& verb, std::function<int()> run) {
   auto* sub = app.add_subcommand(verb.name, verb.description);
   std::string footer;
-  if (!verb.details.empty()) footer += verb.details + "\n";
-  if (!verb.examples.empty()) footer += (footer.empty() ? "" : "\n") + std::string("Examples:\n") + verb.examples + "\n";
+  if (!verb.details.empty()) footer += reflow(verb.details);
+  if (!verb.examples.empty())
+    footer += (footer.empty() ? "" : "\n") + std::string("Examples:\n") + verb.examples + "\n";
   sub->footer(footer);
   if (verb.directory) {
     sub->add_option("--dir", context.directory, "The fabric's directory (or $EVF_DIR; else /dev/shm/eventfabric)")
@@ -86,9 +104,10 @@ std::string directory_of(const Context& context) {
 Result<Fabric> open_fabric(const Context& context, bool create) {
   auto fabric = Fabric::open(directory_of(context), create);
   if (fabric || create || fabric.error().code != ErrorCode::not_found) return fabric;
-  return ipc::make_error(ErrorCode::not_found, fmt::format("there is no fabric in {}; evf topic create makes one, --dir or EVF_DIR "
-                                                           "names another",
-                                                           printable(directory_of(context))));
+  return ipc::make_error(ErrorCode::not_found,
+                         fmt::format("there is no fabric in {}; evf topic create makes one, --dir or EVF_DIR "
+                                     "names another",
+                                     printable(directory_of(context))));
 }
 
 Result<std::shared_ptr<const Topic>> open_topic(const Fabric& fabric, const std::string& name, ipc::Access access) {
@@ -115,7 +134,9 @@ int fail(ExitCode code, std::string_view what, std::string_view what_to_do) {
 
 void note(std::string_view text) {
   Output errors(STDERR_FILENO);
-  errors.write(fmt::format("{} {}\n", toned("evf:", Tone::dim, STDERR_FILENO), text));
+  const auto width = terminal_width(STDERR_FILENO);
+  errors.write(fmt::format("{} {}\n", toned("evf:", Tone::dim, STDERR_FILENO),
+                           width == 0 ? std::string(text) : wrap(text, 5, 5, width)));
   errors.flush();
 }
 

@@ -1,9 +1,9 @@
 #pragma once
 // What all verbs of the command evf share: context, exit codes, errors, and how a verb is declared.
 //
-// A verb is one pair of files with `void add_<verb>(CLI::App& app, Context& context)`; command.cpp registers it. Data goes to
-// stdout, everything else to stderr. Streams and tables for people, one versioned object (or NDJSON) with --json.
-// Not thread-safe; one Context per run of the command.
+// A verb is one pair of files with `void add_<verb>(CLI::App& app, Context& context)`; command.cpp registers it. Data
+// goes to stdout, everything else to stderr. Streams and tables for people, one versioned object (or NDJSON) with
+// --json. Not thread-safe; one Context per run of the command.
 
 #include <CLI/CLI.hpp>
 #include <functional>
@@ -41,8 +41,8 @@ struct Verb {
   std::string description{};  // one sentence, shown in lists
   std::string details{};      // paragraphs under the usage of `evf VERB --help`
   std::string examples{};     // one per line
-  bool json = false;        // whether it has --json
-  bool directory = true;    // whether it has --dir
+  bool json = false;          // whether it has --json
+  bool directory = true;      // whether it has --dir
 };
 
 // Adds a subcommand with --help, --dir and, if wanted, --json. `run` is called after its command line was parsed.

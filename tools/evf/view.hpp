@@ -1,6 +1,6 @@
 #pragma once
-// A topic as the read-only verbs show it: its rings with a snapshot of each, and who the owners of lines and cursors are.
-// Writes nothing. Not thread-safe.
+// A topic as the read-only verbs show it: its rings with a snapshot of each, and who the owners of lines and cursors
+// are. Writes nothing. Not thread-safe.
 
 #include <map>
 #include <memory>
