@@ -292,7 +292,7 @@ TEST_F(PubTail, ARateIsKeptWithoutDrift) {
   ok({"pub", "t", "--rate", "200/s"}, numbers(100));
   const auto took = std::chrono::steady_clock::now() - start;
   EXPECT_GE(took, std::chrono::milliseconds(490));
-  EXPECT_LT(took, std::chrono::seconds(5));
+  EXPECT_LT(took, std::chrono::seconds(20));
 }
 
 TEST_F(PubTail, AOneWriterTopicHasOneWriter) {
