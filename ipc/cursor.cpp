@@ -215,8 +215,7 @@ Result<void> move_cursor(const Ring& ring, const std::string& name, std::uint64_
   if (!line) return line.error();
   const auto& map = ring.map();
   auto& cursor = map.cursors[*line];
-  const auto limit = GateWord::limit(map.control->gate.load(std::memory_order_acquire));
-  const auto floor = limit > map.slot_count ? limit - map.slot_count : 0;
+  const auto floor = gate_floor(map, GateWord::limit(map.control->gate.load(std::memory_order_acquire)));
   if (sequence < floor || sequence > map.tail())
     return make_error(ErrorCode::invalid_argument, ring.path() + ": sequence " + std::to_string(sequence) + " is not within [" +
                                                        std::to_string(floor) + ", " + std::to_string(map.tail()) + "]");

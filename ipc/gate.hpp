@@ -111,6 +111,12 @@ Refreshed refresh_limit(const RingMap& map, std::uint64_t head) noexcept {
   return result;
 }
 
+// The first sequence that publishers respect under `limit`. By G1 it is never beyond the tail; a limit that says so is damaged, and
+// nobody could ever read there.
+inline std::uint64_t gate_floor(const RingMap& map, std::uint64_t limit) noexcept {
+  return std::min(limit > map.slot_count ? limit - map.slot_count : 0, map.tail());
+}
+
 // Second half of joining: the caller's cursor is visible as joining at `wanted`. Returns the position that publishers
 // respect from now on, or kRefused at 4,095 joins under a limit that the slowest cursor holds.
 inline constexpr std::uint64_t kRefused = ~std::uint64_t{0};
@@ -127,8 +133,7 @@ std::uint64_t join_gate(const RingMap& map, std::uint64_t wanted) noexcept {
     Schedule::point(Step::raise_limit);
     // SYNC: gate-join (the cursor was stored before; a refresh that missed it fails its CAS)
     if (!map.control->gate.compare_exchange_strong(gate, gate + 1)) continue;
-    // By G1 and G3 limit - N is never beyond the tail; a gate that says so is damaged, and nobody could ever read there.
-    return std::max(wanted, std::min(limit > map.slot_count ? limit - map.slot_count : 0, map.tail()));
+    return std::max(wanted, gate_floor(map, limit));
   }
   return kRefused;
 }

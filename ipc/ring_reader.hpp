@@ -143,7 +143,7 @@ class BasicReader : public ReaderBase {
     return {.sequence = next_,
             .timestamp_ns = header.timestamp_ns,
             .schema = header.schema_flags >> 8,
-            .flags = static_cast<std::uint8_t>(header.schema_flags),
+            .flags = static_cast<std::uint8_t>(header.schema_flags & (kExtended | kUserFlags)),
             .payload = payload};
   }
   bool passed_by() const noexcept {

@@ -117,6 +117,8 @@ auto BasicReader<Schedule>::inspect(std::uint64_t word, std::uint64_t now) noexc
   if (stalled_at_ != next_) {
     stalled_at_ = next_;
     stalled_since_ns_ = now;
+    // At first sight of it nearly every claim is about to be committed, and to ask who is alive takes system calls.
+    if (!Schedule::kImpatient) return Resolution::empty;
   }
   auto end = next_ + 1;  // the whole claim is settled at once, not a bound per record
   const bool nobody_left = owners_are_dead(end);

@@ -131,7 +131,8 @@ template <class Schedule>
 [[gnu::always_inline]] inline void BasicPublisher<Schedule>::fetch_ahead(std::uint64_t sequence, const Staged& staged) noexcept {
 #if defined(__x86_64__)
   constexpr std::size_t kLineBytes = 64, kLinesAhead = 16, kMostLines = 33;  // larger copies need no help
-  const auto lines = (sizeof(SlotHeader) + staged.payload.size() + kLineBytes - 1) / kLineBytes;
+  const auto inline_bytes = staged.extent.block_count != 0 ? sizeof staged.extent : staged.payload.size();
+  const auto lines = (sizeof(SlotHeader) + inline_bytes + kLineBytes - 1) / kLineBytes;
   if (lines > kMostLines) return;
   const auto* at = reinterpret_cast<const char*>(&map_.slot(sequence + std::max<std::size_t>(kLinesAhead / lines, 1)));
   for (std::size_t i = 0; i < lines; ++i) asm volatile("prefetchw %0" ::"m"(at[i * kLineBytes]));

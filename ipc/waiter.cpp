@@ -10,6 +10,7 @@
 #include <array>
 #include <climits>
 
+#include "ipc/clock.hpp"
 #include "ipc/fence.hpp"
 #include "ipc/verdict.hpp"
 
@@ -18,6 +19,8 @@ namespace {
 
 constexpr std::uint64_t kShortestNapNs = 50'000, kLongestNapNs = 5'000'000;
 constexpr std::size_t kMostRings = 128;
+constexpr std::uint64_t kShortestRun = 4, kSlowestStreamNs = 250;
+constexpr std::uint32_t kShortestPauseNs = 1'000, kLongestPauseNs = 8'000;
 
 inline void cpu_pause() noexcept {
 #if defined(__x86_64__)
@@ -108,23 +111,42 @@ void sleep_on(std::span<const WaitTarget> all, std::uint64_t timeout_ns, std::ui
   futex_wait_all(targets, values, nap_only ? std::min(timeout_ns, nap_ns) : timeout_ns);
 }
 
+Idler::Idler(WaitStrategy strategy) noexcept : strategy_(strategy) {
+  constexpr std::uint64_t kPauses = 64;
+  std::uint64_t fastest = 1'000'000;
+  for (int i = 0; i < 3; ++i) {  // the fastest: the others may have been interrupted
+    const auto start = monotonic_ns();
+    for (std::uint64_t j = 0; j < kPauses; ++j) cpu_pause();
+    fastest = std::min(fastest, monotonic_ns() - start);
+  }
+  pauses_per_us_ = static_cast<std::uint32_t>(std::max<std::uint64_t>(kPauses * 1000 / std::max<std::uint64_t>(fastest, 1), 1));
+}
+
 void Idler::delivered(std::uint64_t records) noexcept {
-  // Isolated records mean request and response: poll as tightly as possible. Runs mean a stream.
-  streaming_ = records >= 4;
-  if (!streaming_) pause_ = 0;
+  run_ += records;
   empty_polls_ = 0;
   nap_ns_ = kShortestNapNs;
 }
 
+void Idler::adapt() noexcept {
+  const bool fast = run_ >= kShortestRun && run_ * kSlowestStreamNs >= pause_ns_;
+  const auto wanted = fast ? std::max(pause_ns_ * 2, kShortestPauseNs) : pause_ns_ / 2;
+  pause_ns_ = wanted < kShortestPauseNs ? 0 : std::min(wanted, kLongestPauseNs);
+  run_ = 0;
+}
+
+void Idler::pause() const noexcept {
+  const auto pauses = pause_ns_ * pauses_per_us_ / 1000;
+  for (std::uint32_t i = 0; i < pauses; ++i) cpu_pause();
+}
+
 void Idler::idle(std::span<const WaitTarget> targets, std::uint64_t timeout_ns) noexcept {
   ++empty_polls_;
-  if (streaming_ && empty_polls_ <= 2) {
-    // A caught-up reader that polls at once steals the line that the publisher is filling.
-    pause_ = std::clamp<std::uint32_t>(pause_ * 2, 64, 256);
-    for (std::uint32_t i = 0; i < pause_; ++i) cpu_pause();
-    return;
+  if (empty_polls_ == 1) {
+    adapt();
+    if (pause_ns_ != 0) return pause();
   }
-  if (empty_polls_ > 2) streaming_ = false;
+  pause_ns_ = 0;
   switch (strategy_) {
     case WaitStrategy::spin:
       cpu_pause();

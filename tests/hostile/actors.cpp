@@ -77,7 +77,8 @@ std::optional<Reader> join(const std::shared_ptr<Ring>& ring, std::optional<Curs
   return std::nullopt;
 }
 
-int run_reader(const Place& place, const Stage& stage, Beat& beat, const std::optional<CursorOptions>& cursor, Access access) {
+int run_reader(const Place& place, const Stage& stage, Beat& beat, const std::optional<CursorOptions>& cursor,
+               Access access) {
   while (!stage.stop) {
     const auto ring = attach(place, access, beat);
     if (!ring) continue;
@@ -102,7 +103,8 @@ void publish_some(Publisher& out, const Stage& stage, Beat& beat, std::uint64_t&
     beat.beat();
     (outcome == PublishOutcome::published ? beat.good : beat.bad).fetch_add(1);
     if (outcome == PublishOutcome::back_pressure || outcome == PublishOutcome::arena_full) rest();
-    if (outcome == PublishOutcome::fenced || outcome == PublishOutcome::damaged || outcome == PublishOutcome::exhausted) return;
+    if (outcome == PublishOutcome::fenced || outcome == PublishOutcome::damaged || outcome == PublishOutcome::exhausted)
+      return;
   }
 }
 
@@ -121,7 +123,7 @@ int run_publisher(const Place& place, const Stage& stage, Beat& beat) {
     const auto ring = attach(place, Access::read_write, beat);
     if (!ring) continue;
     for (int i = 0; i < 10 && !stage.stop; ++i) {
-      auto out = Publisher::attach(ring, {.take_over = true});
+      auto out = Publisher::attach(ring, {.take_over = i % 2 == 0});
       beat.beat();
       if (out) {
         publish_some(*out, stage, beat, number);
@@ -140,7 +142,8 @@ int run_gating_reader(const Place& place, const Stage& stage, Beat& beat) {
 }
 
 int run_overrunnable_reader(const Place& place, const Stage& stage, Beat& beat) {
-  return run_reader(place, stage, beat, CursorOptions{.name = "sampler", .gating = false, .take_over = true}, Access::read_write);
+  return run_reader(place, stage, beat, CursorOptions{.name = "sampler", .gating = false, .take_over = true},
+                    Access::read_write);
 }
 
 int run_observer(const Place& place, const Stage& stage, Beat& beat) {
@@ -158,7 +161,10 @@ int run_blocked_reader(const Place& place, const Stage& stage, Beat& beat) {
     for (int i = 0; i < 20 * kCallsPerAttach && !stage.stop; ++i) {
       const auto outcome = in->next(view);
       const std::array targets{in->wait_target()};
-      if (outcome == ReadOutcome::empty) idler.idle(targets, 20'000'000); else idler.delivered(1);
+      if (outcome == ReadOutcome::empty)
+        idler.idle(targets, 20'000'000);
+      else
+        idler.delivered(1);
       if (outcome == ReadOutcome::record) beat.good.fetch_add(1);
       beat.beat();
       if (outcome == ReadOutcome::fenced || !in->ack()) break;
@@ -194,7 +200,8 @@ int run_inspector(const Place& place, const Stage& stage, Beat& beat) {
     for (int i = 0; i < 20 && !stage.stop; ++i) {
       const auto snapshot = take_snapshot(ring->map());
       if (snapshot.retained() > ring->map().slot_count) beat.torn.fetch_add(1);
-      for (const auto& cursor : snapshot.cursors) static_cast<void>(lag_at(ring->map(), cursor.position, ring_now_ns(ring->file())));
+      for (const auto& cursor : snapshot.cursors)
+        static_cast<void>(lag_at(ring->map(), cursor.position, ring_now_ns(ring->file())));
       static_cast<void>(count_blocks(ring->map()));
       beat.beat();
       if (!check_ring(ring->map(), 3).sound()) beat.bad.fetch_add(1);

@@ -1,5 +1,5 @@
-// R5 on a live ring: a process scribbles over the mapping that publishers and readers of all kinds are using. None of them may crash, hang,
-// or deliver what is not a whole record; and when it is over, the fabric still works.
+// R5 on a live ring: a process scribbles over the mapping that publishers and readers of all kinds are using. None of
+// them may crash, hang, or deliver what is not a whole record; and when it is over, the fabric still works.
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -9,6 +9,7 @@
 #include <memory>
 #include <new>
 #include <thread>
+#include <vector>
 
 #include "ipc/clock.hpp"
 #include "ipc/ring_reader.hpp"
@@ -48,7 +49,12 @@ class ScribbleTest : public ::testing::TestWithParam<Case> {
   ~ScribbleTest() override { ::munmap(stage_, sizeof(Stage)); }
 
   void create(const std::string& path) {
-    RingOptions options{.slot_count = 64, .slot_bytes = 128, .arena_bytes = 4096, .arena_block_bytes = 64, .max_publishers = 6, .max_cursors = 6};
+    RingOptions options{.slot_count = 64,
+                        .slot_bytes = 128,
+                        .arena_bytes = 4096,
+                        .arena_block_bytes = 64,
+                        .max_publishers = 6,
+                        .max_cursors = 6};
     options.writers = GetParam().writers;
     options.void_after_ns = 100'000;
     const auto created = RingFile::create(path, options);
@@ -64,7 +70,9 @@ class ScribbleTest : public ::testing::TestWithParam<Case> {
   void start(const char* name, Body body) {
     auto* beat = &stage_->beats[actors_.size()];
     beat->at_ns.store(monotonic_ns());
-    actors_.push_back({name, beat, std::make_unique<Child>([this, body, beat](const Channel&) { return body(place_, *stage_, *beat); })});
+    actors_.push_back({name, beat, std::make_unique<Child>([this, body, beat](const Channel&) {
+                         return body(place_, *stage_, *beat);
+                       })});
   }
   // Watches the heartbeats for as long; false: somebody does not come back.
   bool watch(std::chrono::milliseconds duration) {
@@ -91,7 +99,8 @@ class ScribbleTest : public ::testing::TestWithParam<Case> {
       }
       EXPECT_EQ(actor.child->wait(), 0) << actor.name << " crashed";
       EXPECT_EQ(actor.beat->torn.load(), 0U) << actor.name;
-      RecordProperty(actor.name, std::to_string(actor.beat->calls.load()) + " calls, " + std::to_string(actor.beat->good.load()) + " good, " +
+      RecordProperty(actor.name, std::to_string(actor.beat->calls.load()) + " calls, " +
+                                     std::to_string(actor.beat->good.load()) + " good, " +
                                      std::to_string(actor.beat->bad.load()) + " refused, longest " +
                                      std::to_string(actor.beat->longest_ns.load() / 1000) + " us");
       EXPECT_GT(actor.beat->calls.load(), 10U) << actor.name << " did nothing";
@@ -108,8 +117,10 @@ class ScribbleTest : public ::testing::TestWithParam<Case> {
       if (!out) return 2;
       for (std::uint64_t i = 0; i < 1000;) {
         const auto outcome = out->publish(std::as_bytes(std::span(&i, 1)));
-        if (outcome == PublishOutcome::published) ++i;
-        else if (outcome != PublishOutcome::back_pressure) return 3;
+        if (outcome == PublishOutcome::published)
+          ++i;
+        else if (outcome != PublishOutcome::back_pressure)
+          return 3;
       }
       return 0;
     });
@@ -149,10 +160,46 @@ TEST_P(ScribbleTest, NobodyCrashesHangsOrIsLiedTo) {
   start("inspector", run_inspector);
   ASSERT_TRUE(watch(std::chrono::milliseconds(300)));
   const ScribbleOptions options{.seed = 77, .spared = GetParam().spared};
-  start("scribbler", [options](const Place& place, const Stage& stage, Beat& beat) { return run_scribbler(place, options, stage, beat); });
+  start("scribbler", [options](const Place& place, const Stage& stage, Beat& beat) {
+    return run_scribbler(place, options, stage, beat);
+  });
   ASSERT_TRUE(watch(kDuration));
   expect_all_come_back();
   expect_fabric_works();
+}
+
+// What publish() is given is what is read, though somebody writes into the arena while the payload is copied there: the
+// checksum is that of the caller's bytes.
+TEST_P(ScribbleTest, ArenaScribbledOverWhileItIsFilled) {
+  create(place_.ring);
+  Child scribbling([&](const Channel&) {
+    auto file = RingFile::attach(place_.ring, {.access = Access::read_write});
+    if (!file) return 1;
+    const auto bytes = file->map().arena_block_count * file->map().arena_block_bytes;
+    for (std::uint32_t at = 0; !stage_->stop; at = (at + 997) % bytes)
+      std::atomic_ref(reinterpret_cast<std::uint8_t&>(file->map().arena[at])).store(0xee, std::memory_order_relaxed);
+    return 0;
+  });
+  const auto ring = Ring::attach(place_.ring, {});
+  ASSERT_TRUE(ring.has_value()) << ring.error().message;
+  auto out = Publisher::attach(*ring);
+  auto in = Reader::attach(*ring);
+  ASSERT_TRUE(out.has_value() && in.has_value());
+  const std::vector<std::byte> payload(3000, std::byte{0x11});
+  std::uint64_t good = 0, damaged = 0;
+  const auto end = monotonic_ns() + 1'000'000'000;
+  while (monotonic_ns() < end) {
+    static_cast<void>(out->publish(payload));
+    RecordView view;
+    const auto outcome = in->next(view);
+    damaged += outcome == ReadOutcome::damaged;
+    if (outcome != ReadOutcome::record) continue;
+    ++good;
+    ASSERT_TRUE(std::equal(view.payload.begin(), view.payload.end(), payload.begin(), payload.end())) << good;
+  }
+  stage_->stop = true;
+  EXPECT_EQ(scribbling.wait(), 0);
+  EXPECT_GT(damaged, 0U) << "nothing was ever scribbled over";
 }
 
 }  // namespace

@@ -22,7 +22,10 @@ using namespace ipc;
 class Scribbler {
  public:
   Scribbler(RingFile& file, const ScribbleOptions& options)
-      : map_(file.map()), bytes_(file.segment().bytes()), spared_(options.spared), random_(options.seed),
+      : map_(file.map()),
+        bytes_(file.segment().bytes()),
+        spared_(options.spared),
+        random_(options.seed),
         original_(bytes_.begin(), bytes_.end()) {}
 
   void burst() {
@@ -40,26 +43,47 @@ class Scribbler {
   void scribble() {
     const auto place = pick_place();
     switch (random_() % 6) {
-      case 0: return store_byte(place, static_cast<std::uint8_t>(random_()));
-      case 1: return store(place, random_());
-      case 2: return store(place, load(place) ^ std::uint64_t{1} << random_() % 64);
-      case 3: return store(place, pick_hurting());
-      case 4: return store(place, load(pick_place()));
-      default: return store(place, load(place) + random_() % 33 - 16);
+      case 0:
+        return store_byte(place, static_cast<std::uint8_t>(random_()));
+      case 1:
+        return store(place, random_());
+      case 2:
+        return store(place, load(place) ^ std::uint64_t{1} << random_() % 64);
+      case 3:
+        return store(place, pick_hurting());
+      case 4:
+        return store(place, load(pick_place()));
+      default:
+        return store(place, load(place) + random_() % 33 - 16);
     }
   }
   // The words that everything hangs on more often than the many others.
   std::uint64_t pick_place() {
-    const auto offset = [&](const void* at) { return static_cast<std::uint64_t>(static_cast<const std::byte*>(at) - map_.base); };
+    const auto offset = [&](const void* at) {
+      return static_cast<std::uint64_t>(static_cast<const std::byte*>(at) - map_.base);
+    };
     std::uint64_t place = random_() % bytes_.size();
     switch (random_() % 8) {
-      case 0: place = kPage + random_() % 640; break;
-      case 1: place = offset(map_.publishers) + random_() % (map_.max_publishers * sizeof(PublisherLine)); break;
-      case 2: place = offset(map_.cursors) + random_() % (map_.max_cursors * sizeof(CursorLine)); break;
-      case 3: place = offset(map_.verdicts) + random_() % (map_.slot_count * 8); break;
-      case 4: place = offset(&map_.slot(random_())) + random_() % 48; break;
-      case 5: place = map_.arena_block_count == 0 ? place : offset(map_.blocks) + random_() % (map_.arena_block_count * 8); break;
-      default: break;
+      case 0:
+        place = kPage + random_() % 640;
+        break;
+      case 1:
+        place = offset(map_.publishers) + random_() % (map_.max_publishers * sizeof(PublisherLine));
+        break;
+      case 2:
+        place = offset(map_.cursors) + random_() % (map_.max_cursors * sizeof(CursorLine));
+        break;
+      case 3:
+        place = offset(map_.verdicts) + random_() % (map_.slot_count * 8);
+        break;
+      case 4:
+        place = offset(&map_.slot(random_())) + random_() % 48;
+        break;
+      case 5:
+        place = map_.arena_block_count == 0 ? place : offset(map_.blocks) + random_() % (map_.arena_block_count * 8);
+        break;
+      default:
+        break;
     }
     place = place / 8 * 8;
     return place < spared_ ? spared_ : place;
@@ -68,21 +92,31 @@ class Scribbler {
     const auto sequence = random_() % 4 == 0 ? random_() : map_.control->tail.load() + random_() % 70 - 35;
     const auto lap = sequence / map_.slot_count + 1;
     switch (random_() % 9) {
-      case 0: return ~std::uint64_t{0} - random_() % 3;
-      case 1: return SlotWord::committed(lap);
-      case 2: return VerdictWord::make(lap & VerdictWord::kMaxLap, random_() & 3, static_cast<Fate>(random_() & 3));
-      case 3: return IntentWord::make(sequence, random_() & 0xff, random_() % 2 == 0);
-      case 4: return GateWord::make(sequence, random_() & 0xfff);
-      case 5: return CursorWord::make(random_(), random_(), random_() & 3, static_cast<CursorState>(random_() % 4));
-      case 6: return sequence << 2 | (random_() & 3);
-      case 7: return (random_() % 1000) << 32 | 0xffffffff;
-      default: return random_() % 3;
+      case 0:
+        return ~std::uint64_t{0} - random_() % 3;
+      case 1:
+        return SlotWord::committed(lap);
+      case 2:
+        return VerdictWord::make(lap & VerdictWord::kMaxLap, random_() & 3, static_cast<Fate>(random_() & 3));
+      case 3:
+        return IntentWord::make(sequence, random_() & 0xff, random_() % 2 == 0);
+      case 4:
+        return GateWord::make(sequence, random_() & 0xfff);
+      case 5:
+        return CursorWord::make(random_(), random_(), random_() & 3, static_cast<CursorState>(random_() % 4));
+      case 6:
+        return sequence << 2 | (random_() & 3);
+      case 7:
+        return (random_() % 1000) << 32 | 0xffffffff;
+      default:
+        return random_() % 3;
     }
   }
   std::uint64_t load(std::uint64_t place) { return word(place).load(std::memory_order_relaxed); }
   void store(std::uint64_t place, std::uint64_t value) { word(place).store(value, std::memory_order_relaxed); }
   void store_byte(std::uint64_t place, std::uint8_t value) {
-    std::atomic_ref(reinterpret_cast<std::uint8_t&>(bytes_[place + random_() % 8])).store(value, std::memory_order_relaxed);
+    std::atomic_ref(reinterpret_cast<std::uint8_t&>(bytes_[place + random_() % 8]))
+        .store(value, std::memory_order_relaxed);
   }
   SharedWord& word(std::uint64_t place) { return reinterpret_cast<SharedWord&>(bytes_[place]); }
 
@@ -93,7 +127,8 @@ class Scribbler {
   std::vector<std::byte> original_;
 };
 
-// Its header and entries; a member's lock is not in its bytes, and nothing that is written here may prove a death or a life.
+// Its header and entries; a member's lock is not in its bytes, and nothing that is written here may prove a death or a
+// life.
 void scribble_members(const Place& place, std::mt19937_64& random) {
   const Descriptor members(::open((place.directory + "/members").c_str(), O_RDWR | O_CLOEXEC));
   if (!members) return;

@@ -1,5 +1,6 @@
-// R4: every single bit of a committed record, flipped one at a time, is found by everybody: by a gating reader, by an observer, by
-// examine_slot() and by a check of the ring. The record comes as damaged, with its raw bytes, and reading goes on behind it.
+// R4: every single bit of a committed record, flipped one at a time, is found by everybody: by a gating reader, by an
+// observer, by examine_slot() and by a check of the ring. The record comes as damaged, with its raw bytes, and reading
+// goes on behind it.
 
 #include <algorithm>
 
@@ -34,7 +35,8 @@ class BitFlipTest : public RingFixture, public ::testing::WithParamInterface<Cas
   void publish(std::uint64_t count) {
     auto out = publisher(ring);
     for (std::uint64_t i = 0; i < count; ++i)
-      ASSERT_EQ(out.publish(bytes_of(numbered(i, payload_bytes())), {.schema = 0x123456, .flags = 0x50}), PublishOutcome::published);
+      ASSERT_EQ(out.publish(bytes_of(numbered(i, payload_bytes())), {.schema = 0x123456, .flags = 0x50}),
+                PublishOutcome::published);
   }
 
   // Reads everything: the record before, the damaged one with its raw bytes, the records behind it.
@@ -84,17 +86,19 @@ class BitFlipTest : public RingFixture, public ::testing::WithParamInterface<Cas
 };
 
 INSTANTIATE_TEST_SUITE_P(Writers, BitFlipTest,
-                         ::testing::Values(Case{WriterMode::one, false}, Case{WriterMode::one, true}, Case{WriterMode::many, false},
-                                           Case{WriterMode::many, true}),
+                         ::testing::Values(Case{WriterMode::one, false}, Case{WriterMode::one, true},
+                                           Case{WriterMode::many, false}, Case{WriterMode::many, true}),
                          [](const auto& mode) {
-                           return std::string(mode.param.writers == WriterMode::one ? "one" : "many") + (mode.param.in_arena ? "Arena" : "Inline");
+                           return std::string(mode.param.writers == WriterMode::one ? "one" : "many") +
+                                  (mode.param.in_arena ? "Arena" : "Inline");
                          });
 
 // The slot word, the rest of the header, and the payload; in the arena: what the slot says of the payload's place.
 TEST_P(BitFlipTest, InTheSlot) {
   publish(4);
   const auto bytes = sizeof(SlotHeader) + (GetParam().in_arena ? sizeof(ArenaSlot) : payload_bytes());
-  for (std::size_t i = 0; i < bytes && !HasFatalFailure(); ++i) flip_each_bit(slot_bytes() + i, "byte " + std::to_string(i) + " of the slot");
+  for (std::size_t i = 0; i < bytes && !HasFatalFailure(); ++i)
+    flip_each_bit(slot_bytes() + i, "byte " + std::to_string(i) + " of the slot");
 }
 
 TEST_P(BitFlipTest, InThePayloadInTheArena) {
@@ -102,10 +106,12 @@ TEST_P(BitFlipTest, InThePayloadInTheArena) {
   if (!GetParam().in_arena) return;
   const auto extent = load_arena_slot(map, map.slot(kVictim)).extent;
   for (std::size_t i = 0; i < kArenaPayload && !HasFatalFailure(); ++i)
-    flip_each_bit(map.arena + std::uint64_t{extent.first_block} * map.arena_block_bytes + i, "byte " + std::to_string(i) + " of the payload");
+    flip_each_bit(map.arena + std::uint64_t{extent.first_block} * map.arena_block_bytes + i,
+                  "byte " + std::to_string(i) + " of the payload");
 }
 
-// A payload that would itself pass for a reference into the arena must not make a flipped kInArena a payload that is gone.
+// A payload that would itself pass for a reference into the arena must not make a flipped kInArena a payload that is
+// gone.
 TEST_P(BitFlipTest, OfAPayloadThatLooksLikeAReference) {
   auto out = publisher(ring);
   const std::string looks_like_it("\3\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0", 16);
@@ -124,7 +130,8 @@ TEST_P(BitFlipTest, OfAPayloadThatLooksLikeAReference) {
 TEST_P(BitFlipTest, BehindTheRecordNothingIsDamaged) {
   publish(4);
   if (GetParam().in_arena) return;
-  for (std::size_t i = sizeof(SlotHeader) + payload_bytes(); i < map.slot_bytes; ++i) slot_bytes()[i] ^= std::byte{0xff};
+  for (std::size_t i = sizeof(SlotHeader) + payload_bytes(); i < map.slot_bytes; ++i)
+    slot_bytes()[i] ^= std::byte{0xff};
   EXPECT_TRUE(check_ring(watching->map()).sound());
   auto in = observer(watching);
   EXPECT_EQ(drain(in).size(), 4U);

@@ -51,7 +51,9 @@ void expect_documented_layout(const RingFile& file) {
 void expect_map_as_in_header(const RingFile& file) {
   const auto& header = file.header();
   const auto& map = file.map();
-  const auto offset = [&](const void* place) { return static_cast<std::uint64_t>(static_cast<const std::byte*>(place) - map.base); };
+  const auto offset = [&](const void* place) {
+    return static_cast<std::uint64_t>(static_cast<const std::byte*>(place) - map.base);
+  };
   EXPECT_EQ(offset(map.control), 4096U);
   EXPECT_EQ(offset(map.publishers), header.publishers_offset);
   EXPECT_EQ(offset(map.cursors), header.cursors_offset);
@@ -59,7 +61,8 @@ void expect_map_as_in_header(const RingFile& file) {
   EXPECT_EQ(offset(map.verdicts), header.verdicts_offset);
   EXPECT_EQ(offset(map.slots), header.slots_offset);
   EXPECT_EQ(offset(map.arena), header.arena_offset);
-  for (const std::uint64_t lap : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{1} << 20, (std::uint64_t{1} << 40) - 3}) {
+  for (const std::uint64_t lap :
+       {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{1} << 20, (std::uint64_t{1} << 40) - 3}) {
     for (const std::uint64_t index : {std::uint64_t{0}, std::uint64_t{1}, map.slot_count - 1}) {
       const auto sequence = lap * map.slot_count + index;
       EXPECT_EQ(offset(&map.slot(sequence)), header.slots_offset + index * header.slot_bytes);
@@ -79,7 +82,8 @@ void expect_extents_inside(const RingFile& file, std::mt19937_64& random) {
     const ArenaReference reference{pick(), pick()};
     const std::uint64_t bytes = random() % 4 == 0 ? random() : random() % (total * block + 2);
     const auto extent = map.extent(reference, bytes);
-    const bool inside = reference.block_count != 0 && std::uint64_t{reference.first_block} + reference.block_count <= total &&
+    const bool inside = reference.block_count != 0 &&
+                        std::uint64_t{reference.first_block} + reference.block_count <= total &&
                         bytes <= reference.block_count * block;
     if (!inside) {
       EXPECT_TRUE(extent.empty());
@@ -105,9 +109,10 @@ TEST(Layout, OffsetsFollowTheDocumentedStackForManyGeometries) {
     const auto path = directory.file("ring" + std::to_string(i));
     const auto created = RingFile::create(path, options);
     ASSERT_TRUE(created.has_value()) << created.error().message;
-    SCOPED_TRACE("slots " + std::to_string(options.slot_count) + " of " + std::to_string(options.slot_bytes) + ", arena " +
-                 std::to_string(options.arena_bytes) + " in blocks of " + std::to_string(options.arena_block_bytes) + ", lines " +
-                 std::to_string(options.max_publishers) + ", cursors " + std::to_string(options.max_cursors));
+    SCOPED_TRACE("slots " + std::to_string(options.slot_count) + " of " + std::to_string(options.slot_bytes) +
+                 ", arena " + std::to_string(options.arena_bytes) + " in blocks of " +
+                 std::to_string(options.arena_block_bytes) + ", lines " + std::to_string(options.max_publishers) +
+                 ", cursors " + std::to_string(options.max_cursors));
     expect_documented_layout(*created);
     expect_map_as_in_header(*created);
     expect_extents_inside(*created, random);
@@ -170,10 +175,16 @@ std::vector<BadValue> bad_values() {
       {"arena of no blocks", [](O& o) { o.arena_bytes = 4096, o.arena_block_bytes = 0; }, {"arena_block_bytes", "0"}},
       {"small blocks", [](O& o) { o.arena_bytes = 4096, o.arena_block_bytes = 32; }, {"arena_block_bytes", "32"}},
       {"odd blocks", [](O& o) { o.arena_bytes = 4096, o.arena_block_bytes = 1000; }, {"arena_block_bytes", "1000"}},
-      {"huge blocks", [](O& o) { o.arena_bytes = 4096, o.arena_block_bytes = 1U << 27; }, {"arena_block_bytes", "134217728"}},
+      {"huge blocks",
+       [](O& o) { o.arena_bytes = 4096, o.arena_block_bytes = 1U << 27; },
+       {"arena_block_bytes", "134217728"}},
       {"arena beyond count", [](O& o) { o.arena_bytes = kHuge; }, {"arena_bytes", std::to_string(kHuge)}},
-      {"arena beyond size", [](O& o) { o.arena_bytes = 1ULL << 50, o.arena_block_bytes = 1U << 26; }, {"arena_bytes", std::to_string(1ULL << 50)}},
-      {"slots beyond size", [](O& o) { o.slot_count = 1U << 30, o.slot_bytes = 1U << 20; }, {"slot_count", "1073741824", "1048576"}},
+      {"arena beyond size",
+       [](O& o) { o.arena_bytes = 1ULL << 50, o.arena_block_bytes = 1U << 26; },
+       {"arena_bytes", std::to_string(1ULL << 50)}},
+      {"slots beyond size",
+       [](O& o) { o.slot_count = 1U << 30, o.slot_bytes = 1U << 20; },
+       {"slot_count", "1073741824", "1048576"}},
       {"no topic", [](O& o) { o.topic = ""; }, {"topic", "\"\""}},
       {"long topic", [](O& o) { o.topic = std::string(128, 't'); }, {"topic", std::string(128, 't')}},
       {"topic with a zero byte", [](O& o) { o.topic = std::string("a\0b", 3); }, {"topic", "zero byte"}},
@@ -198,7 +209,8 @@ TEST(Layout, BadOptionsAreRefusedByName) {
     }
     EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument) << refused.error().message;
     for (const auto& part : bad.message_has)
-      EXPECT_NE(refused.error().message.find(part), std::string::npos) << '"' << part << "\" is not in: " << refused.error().message;
+      EXPECT_NE(refused.error().message.find(part), std::string::npos)
+          << '"' << part << "\" is not in: " << refused.error().message;
   }
 }
 

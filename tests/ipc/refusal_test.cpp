@@ -1,5 +1,5 @@
-// What is no ring, or not this one's to use: each a clear error that names the path and says what to do. Through Ring::attach and
-// RingFile::create; what a segment refuses by itself is in segment_test.cpp.
+// What is no ring, or not this one's to use: each a clear error that names the path and says what to do. Through
+// Ring::attach and RingFile::create; what a segment refuses by itself is in segment_test.cpp.
 
 #include <sched.h>
 #include <sys/mount.h>
@@ -48,12 +48,13 @@ class RefusalTest : public RingFixture {
 TEST_F(RefusalTest, TruncatedAnywhere) {
   for (std::size_t bytes = 0; bytes < whole.size(); bytes += 512) {
     SCOPED_TRACE(bytes);
-    expect_refused(Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(bytes)), bytes % kPage == 0 && bytes != 0 ? "re-create the topic" : "; remove it, or check the path");
+    expect_refused(Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(bytes)),
+                   bytes % kPage == 0 && bytes != 0 ? "re-create the topic" : "; remove it, or check the path");
   }
 }
 
 TEST_F(RefusalTest, Extended) {
-  for (const std::size_t more : {1, 512, 4096, 1 << 20}) {
+  for (const std::size_t more : {1U, 512U, 4096U, 1U << 20}) {
     SCOPED_TRACE(more);
     auto bytes = whole;
     bytes.resize(bytes.size() + more);
@@ -153,19 +154,22 @@ void expect_no_space(const std::string& path, const RingOptions& options, const 
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, ErrorCode::no_space) << refused.error().message;
   for (const auto& part : {path, has, std::string("ask for less")})
-    EXPECT_NE(refused.error().message.find(part), std::string::npos) << part << " is not in: " << refused.error().message;
+    EXPECT_NE(refused.error().message.find(part), std::string::npos)
+        << part << " is not in: " << refused.error().message;
 }
 
 RingOptions megabyte() { return {.slot_count = 1024, .slot_bytes = 1024}; }
 
 TEST_F(RefusalTest, FileLargerThanTheLimit) {
   EXPECT_EQ(in_a_child([&] {
-    const rlimit limit{64 << 10, 64 << 10};
-    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
-    expect_no_space(path() + "2", megabyte(), "ulimit -f");
-  }), 0);
+              const rlimit limit{64 << 10, 64 << 10};
+              ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+              expect_no_space(path() + "2", megabyte(), "ulimit -f");
+            }),
+            0);
   EXPECT_FALSE(std::filesystem::exists(path() + "2"));
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory()), {}), 2) << "nothing but the ring and the members is left";
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory()), {}), 2)
+      << "nothing but the ring and the members is left";
 }
 
 // A tmpfs of its own, if this machine lets us mount one (root, or a user namespace).
@@ -180,15 +184,18 @@ TEST_F(RefusalTest, FullFileSystemIsAnErrorAtCreationAndLeavesNothing) {
   const auto place = directory() + "/small";
   ASSERT_EQ(::mkdir(place.c_str(), 0700), 0);
   EXPECT_EQ(in_a_child([&] {
-    // Where mounting is forbidden the host's own /dev/shm is too small for what is asked.
-    const bool mounted = mount_small_tmpfs(place);
-    auto wanted = megabyte();
-    if (!mounted) wanted.slot_count = 1ULL << 30;
-    expect_no_space(place + "/ring", wanted, "allocate ");
-    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(place), {}), 0) << "nothing is left";
-    if (!mounted) return;
-    EXPECT_TRUE(RingFile::create(place + "/fits", {.slot_count = 16, .slot_bytes = 64, .max_publishers = 2, .max_cursors = 2}).has_value());
-  }), 0);
+              // Where mounting is forbidden the host's own /dev/shm is too small for what is asked.
+              const bool mounted = mount_small_tmpfs(place);
+              auto wanted = megabyte();
+              if (!mounted) wanted.slot_count = 1ULL << 30;
+              expect_no_space(place + "/ring", wanted, "allocate ");
+              EXPECT_EQ(std::distance(std::filesystem::directory_iterator(place), {}), 0) << "nothing is left";
+              if (!mounted) return;
+              EXPECT_TRUE(RingFile::create(place + "/fits",
+                                           {.slot_count = 16, .slot_bytes = 64, .max_publishers = 2, .max_cursors = 2})
+                              .has_value());
+            }),
+            0);
 }
 
 // As nobody, who owns nothing here; for a user other than root its own files are made as if they were another's.
@@ -208,11 +215,12 @@ void expect_permission(const Error& error, const std::string& path) {
 TEST_F(RefusalTest, ReadOnlyDirectory) {
   ASSERT_EQ(::chmod(directory().c_str(), 0555), 0);
   EXPECT_EQ(in_a_child([&] {
-    become_nobody();
-    const auto refused = RingFile::create(path() + "2", options);
-    ASSERT_FALSE(refused.has_value());
-    expect_permission(refused.error(), path() + "2");
-  }), 0);
+              become_nobody();
+              const auto refused = RingFile::create(path() + "2", options);
+              ASSERT_FALSE(refused.has_value());
+              expect_permission(refused.error(), path() + "2");
+            }),
+            0);
   ASSERT_EQ(::chmod(directory().c_str(), 0700), 0);
 }
 
@@ -220,13 +228,14 @@ TEST_F(RefusalTest, AnothersRing) {
   ASSERT_EQ(::chmod(directory().c_str(), 0755), 0);
   ASSERT_EQ(::chmod(path().c_str(), ::geteuid() == 0 ? 0600 : 0), 0);
   EXPECT_EQ(in_a_child([&] {
-    become_nobody();
-    for (const auto access : {Access::read_only, Access::read_write}) {
-      const auto refused = Ring::attach(path(), {.access = access, .members_directory = directory()});
-      ASSERT_FALSE(refused.has_value());
-      expect_permission(refused.error(), path());
-    }
-  }), 0);
+              become_nobody();
+              for (const auto access : {Access::read_only, Access::read_write}) {
+                const auto refused = Ring::attach(path(), {.access = access, .members_directory = directory()});
+                ASSERT_FALSE(refused.has_value());
+                expect_permission(refused.error(), path());
+              }
+            }),
+            0);
 }
 
 TEST_F(RefusalTest, AnothersRingThatMayBeReadIsReadOnly) {
@@ -234,14 +243,16 @@ TEST_F(RefusalTest, AnothersRingThatMayBeReadIsReadOnly) {
   ASSERT_EQ(::chmod(path().c_str(), 0444), 0);
   ASSERT_EQ(::chmod((directory() + "/members").c_str(), 0444), 0);
   EXPECT_EQ(in_a_child([&] {
-    become_nobody();
-    const auto refused = Ring::attach(path(), {.members_directory = directory()});
-    ASSERT_FALSE(refused.has_value());
-    expect_permission(refused.error(), path());
-    const auto watching = Ring::attach(path(), {.access = Access::read_only, .members_directory = directory()});
-    ASSERT_TRUE(watching.has_value()) << watching.error().message;
-    EXPECT_TRUE(Reader::attach(*watching).has_value());
-  }), 0);
+              become_nobody();
+              const auto refused = Ring::attach(path(), {.members_directory = directory()});
+              ASSERT_FALSE(refused.has_value());
+              expect_permission(refused.error(), path());
+              const auto watching =
+                  Ring::attach(path(), {.access = Access::read_only, .members_directory = directory()});
+              ASSERT_TRUE(watching.has_value()) << watching.error().message;
+              EXPECT_TRUE(Reader::attach(*watching).has_value());
+            }),
+            0);
 }
 
 // The ring may be written, the members file may not: nobody could prove that this process lives.
@@ -250,11 +261,12 @@ TEST_F(RefusalTest, AnothersMembersFile) {
   ASSERT_EQ(::chmod(path().c_str(), 0666), 0);
   ASSERT_EQ(::chmod((directory() + "/members").c_str(), 0444), 0);
   EXPECT_EQ(in_a_child([&] {
-    become_nobody();
-    const auto refused = Ring::attach(path(), {.members_directory = directory()});
-    ASSERT_FALSE(refused.has_value());
-    expect_permission(refused.error(), directory() + "/members");
-  }), 0);
+              become_nobody();
+              const auto refused = Ring::attach(path(), {.members_directory = directory()});
+              ASSERT_FALSE(refused.has_value());
+              expect_permission(refused.error(), directory() + "/members");
+            }),
+            0);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
-// Ring files as bytes: read, written, and with the checksums of header and boot records made to fit again after a change.
+// Ring files as bytes: read, written, and with the checksums of header and boot records made to fit again after a
+// change.
 
 #include <array>
 #include <cstring>
@@ -27,7 +28,8 @@ inline Bytes read_bytes(const std::string& path) {
 // Replaces the file: who has the former one mapped keeps it.
 inline void write_bytes(const std::string& path, std::span<const std::byte> bytes) {
   ::remove(path.c_str());
-  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
 }
 
 template <class T>
