@@ -10,7 +10,9 @@
 namespace fabric::fuzz {
 namespace {
 
-bool same(std::span<const std::byte> a, std::span<const std::byte> b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
+bool same(std::span<const std::byte> a, std::span<const std::byte> b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end());
+}
 
 std::vector<std::byte> encode(const Event& event) {
   const auto bytes = envelope_bytes(event.envelope);
@@ -37,8 +39,11 @@ void decode_hostile_envelope(std::span<const std::uint8_t> input) {
   require(event->envelope.key.size() + event->payload.size() <= record.size(), "and do not overlap");
   require(event->envelope.key.size() <= kMaxKeyBytes, "a key has its maximum");
   const auto again = encode(*event);
-  const auto decoded = decode_event({.flags = envelope_bytes(event->envelope) != 0 ? std::uint8_t{ipc::kExtended} : std::uint8_t{0}, .payload = again});
-  require(decoded && same(decoded->envelope.key, event->envelope.key) && same(decoded->payload, event->payload), "what is encoded comes back");
+  const auto decoded =
+      decode_event({.flags = envelope_bytes(event->envelope) != 0 ? std::uint8_t{ipc::kExtended} : std::uint8_t{0},
+                    .payload = again});
+  require(decoded && same(decoded->envelope.key, event->envelope.key) && same(decoded->payload, event->payload),
+          "what is encoded comes back");
 }
 
 std::vector<std::vector<std::uint8_t>> envelope_seeds() {

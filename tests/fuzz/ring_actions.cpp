@@ -28,7 +28,8 @@ std::span<const std::byte> payload_of(std::size_t bytes) {
 
 // Every byte is touched, so that AddressSanitizer and the guard pages see where it lies.
 void touch(std::span<const std::byte> bytes) {
-  const auto sum = std::accumulate(bytes.begin(), bytes.end(), 0U, [](unsigned so_far, std::byte b) { return so_far + std::to_integer<unsigned>(b); });
+  const auto sum = std::accumulate(bytes.begin(), bytes.end(), 0U,
+                                   [](unsigned so_far, std::byte b) { return so_far + std::to_integer<unsigned>(b); });
   static volatile unsigned sink [[maybe_unused]] = 0;
   sink = sum;
 }
@@ -37,12 +38,18 @@ void check_view(const Reader& reader, const RecordView& view, ReadOutcome outcom
   const auto& ring = reader.ring();
   const auto& map = ring.map();
   touch(view.payload);
-  const auto* begin = view.payload.data();
-  const bool mapped = begin >= map.base && begin < map.base + ring.file().header().file_bytes;
-  if (mapped) require(view.payload.size() <= static_cast<std::size_t>(map.base + ring.file().header().file_bytes - begin), "a view beyond the file");
+  const auto lies_in = [&](const std::byte* from, std::uint64_t bytes) {
+    return view.payload.data() >= from && view.payload.data() + view.payload.size() <= from + bytes;
+  };
+  if (view.payload.data() >= map.base && view.payload.data() < map.base + ring.file().header().file_bytes) {
+    const bool in_slot = lies_in(map.payload(map.slot(view.sequence)), map.inline_capacity());
+    require(in_slot || lies_in(map.arena, std::uint64_t{map.arena_block_count} * map.arena_block_bytes),
+            "a view of its record");
+  }
   if (outcome == ReadOutcome::damaged) return require(view.payload.size() == map.slot_bytes, "not the raw slot");
   const auto condition = examine_slot(map, view.sequence);
-  require(condition != SlotCondition::damaged && condition != SlotCondition::unfinished && condition != SlotCondition::payload_gone,
+  require(condition != SlotCondition::damaged && condition != SlotCondition::unfinished &&
+              condition != SlotCondition::payload_gone,
           "what is delivered is whole");
 }
 
@@ -54,7 +61,8 @@ void poll(Reader& reader, int most) {
     if (outcome == ReadOutcome::fenced) return;
     if (outcome == ReadOutcome::record || outcome == ReadOutcome::damaged) check_view(reader, view, outcome);
     if (outcome == ReadOutcome::lost)
-      require(reader.lost_range().end > reader.lost_range().first && reader.lost_range().end == reader.position(), "an exact range");
+      require(reader.lost_range().end > reader.lost_range().first && reader.lost_range().end == reader.position(),
+              "an exact range");
     require(reader.position() >= before, "a reader goes forward");
     if (i % 5 == 4) static_cast<void>(reader.ack());
   }
@@ -121,7 +129,8 @@ void observe(const std::shared_ptr<Ring>& ring) {
   const auto& map = ring->map();
   const auto snapshot = take_snapshot(map);
   require(snapshot.oldest <= snapshot.head && snapshot.retained() <= map.slot_count, "a snapshot within the ring");
-  require(snapshot.cursors.size() <= map.max_cursors && snapshot.publishers.size() <= map.max_publishers, "as many as there are");
+  require(snapshot.cursors.size() <= map.max_cursors && snapshot.publishers.size() <= map.max_publishers,
+          "as many as there are");
   require(unacked_share(map, snapshot) >= 0 && unacked_share(map, snapshot) <= 1, "a share");
   for (const auto& cursor : snapshot.cursors) {
     require(cursor.name.size() <= kMaxName, "a name of at most 63 bytes");
@@ -129,7 +138,8 @@ void observe(const std::shared_ptr<Ring>& ring) {
   }
   for (const auto& publisher : snapshot.publishers) static_cast<void>(ring->is_alive(publisher.owner));
   const auto use = count_blocks(map);
-  require(use.free + use.held + use.needed + use.passed + use.orphaned + use.damaged == use.blocks, "every block is counted once");
+  require(use.free + use.held + use.needed + use.passed + use.orphaned + use.damaged == use.blocks,
+          "every block is counted once");
   look_around(map);
   if (auto reader = join(ring, std::nullopt, {StartAt::Kind::earliest, 0})) poll(*reader, 40);
 }

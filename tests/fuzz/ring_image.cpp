@@ -41,10 +41,42 @@ std::array<Region, kRegions> regions_of(const RingHeader& header, std::uint64_t 
           region(header.arena_offset, bytes)};
 }
 
-constexpr std::uint64_t kInteresting[] = {
-    0, 1, 2, 15, 16, 17, 31, 32, 33, 0xff, 0x1ff, 0xfff, 0x1000, 0xffff, 0x10000, 0xffffffff, 0x100000000, 0x7fffffffffffffff,
-    0x8000000000000000, ~0ULL, ~0ULL - 1, ~0ULL - 16, ~0ULL << 12, ~0ULL << 9, ~0ULL << 32, 1ULL << 40, 1ULL << 44, 1ULL << 48, 1ULL << 51,
-    1ULL << 52, (1ULL << 52) - 1, (1ULL << 44) - 49, 0xffffffff00000000, 0x1ff00000000, 0x20000000000, 0x0000000100000000};
+constexpr std::uint64_t kInteresting[] = {0,
+                                          1,
+                                          2,
+                                          15,
+                                          16,
+                                          17,
+                                          31,
+                                          32,
+                                          33,
+                                          0xff,
+                                          0x1ff,
+                                          0xfff,
+                                          0x1000,
+                                          0xffff,
+                                          0x10000,
+                                          0xffffffff,
+                                          0x100000000,
+                                          0x7fffffffffffffff,
+                                          0x8000000000000000,
+                                          ~0ULL,
+                                          ~0ULL - 1,
+                                          ~0ULL - 16,
+                                          ~0ULL << 12,
+                                          ~0ULL << 9,
+                                          ~0ULL << 32,
+                                          1ULL << 40,
+                                          1ULL << 44,
+                                          1ULL << 48,
+                                          1ULL << 51,
+                                          1ULL << 52,
+                                          (1ULL << 52) - 1,
+                                          (1ULL << 44) - 49,
+                                          0xffffffff00000000,
+                                          0x1ff00000000,
+                                          0x20000000000,
+                                          0x0000000100000000};
 
 // Gives the record in a slot a checksum that holds for what it says now, if that is inside the file.
 void reseal(Bytes& image, const RingHeader& header, std::uint64_t index, std::uint64_t lap) {
@@ -58,7 +90,8 @@ void reseal(Bytes& image, const RingHeader& header, std::uint64_t index, std::ui
                   .arena_reference = 0};
   auto payload = at + 32;
   if ((meta.schema_flags & kInArena) != 0) {
-    payload = header.arena_offset + std::uint64_t{load_at<ArenaReference>(image, payload).first_block} * header.arena_block_bytes;
+    payload = header.arena_offset +
+              std::uint64_t{load_at<ArenaReference>(image, payload).first_block} * header.arena_block_bytes;
   }
   if (payload > image.size() || meta.payload_bytes > image.size() - payload) return;
   const auto hash = hash_bytes(image.data() + payload, meta.payload_bytes);
@@ -70,25 +103,62 @@ void reseal(Bytes& image, const RingHeader& header, std::uint64_t index, std::ui
   store_at(image, at + 8, record_checksum(meta, hash, salt));
 }
 
+// Makes a slot say that its payload is in the arena, and where.
+void refer(Bytes& image, const RingHeader& header, const Edit& edit) {
+  const auto at = header.slots_offset + edit.place % header.slot_count * header.slot_bytes;
+  if (at + header.slot_bytes > image.size()) return;
+  store_at(image, at + 24, static_cast<std::uint32_t>(edit.value & 0xffffff));
+  store_at(image, at + 28, load_at<std::uint32_t>(image, at + 28) | std::uint32_t{kInArena});
+  store_at(image, at + 32, ArenaReference{edit.argument, static_cast<std::uint32_t>(edit.value >> 24)});
+}
+
+// Fields of shared structs that mean something, in words: edits of a region hit these, not its padding.
+constexpr std::uint64_t kControlWords[] = {0, 16, 32, 33, 48, 49, 64};
+constexpr std::uint64_t kPublisherWords[] = {0, 1, 2, 3, 4, 5, 6};
+constexpr std::uint64_t kCursorWords[] = {0, 1, 2, 3, 4, 8, 9, 15};
+
+std::uint64_t pick_word(std::size_t region, std::uint64_t words, std::uint64_t place) {
+  const auto field = [&](std::span<const std::uint64_t> fields, std::uint64_t per_line) {
+    return (place / fields.size() * per_line + fields[place % fields.size()]) % words;
+  };
+  if (region == 2) return field(kControlWords, sizeof(ControlLines) / 8);
+  if (region == 3) return field(kPublisherWords, sizeof(PublisherLine) / 8);
+  if (region == 4) return field(kCursorWords, sizeof(CursorLine) / 8);
+  return place % words;
+}
+
 void apply(const Edit& edit, const RingHeader& header, Bytes& image) {
   const auto kind = static_cast<EditKind>((edit.operation & 0xf) % kEditKinds);
-  if (kind == EditKind::reseal) return reseal(image, header, edit.place, edit.value & 0xff);
-  const auto region = regions_of(header, image.size())[(edit.operation >> 4) % kRegions];
+  if (kind == EditKind::reseal) return reseal(image, header, edit.place, edit.value % 5);
+  if (kind == EditKind::reference) return refer(image, header, edit);
+  const std::size_t which = (edit.operation >> 4) % kRegions;
+  const auto region = regions_of(header, image.size())[which];
   if (region.words == 0) return;
-  const auto at = region.offset + edit.place % region.words * 8;
+  const auto word = pick_word(which, region.words, edit.place);
+  const auto at = region.offset + word * 8;
   const auto before = load_at<std::uint64_t>(image, at);
   auto after = edit.value;
   switch (kind) {
-    case EditKind::flip: after = before ^ edit.value; break;
-    case EditKind::interesting: after = kInteresting[edit.argument % std::size(kInteresting)]; break;
-    case EditKind::committed: after = SlotWord::committed(edit.value); break;
-    case EditKind::verdict:
-      after = VerdictWord::make(edit.value & VerdictWord::kMaxLap, edit.value >> 50, static_cast<Fate>(edit.argument & 3));
+    case EditKind::flip:
+      after = before ^ edit.value;
       break;
-    case EditKind::sequence: after = edit.value << (edit.argument % 17) | edit.argument >> 5; break;
-    default: break;
+    case EditKind::interesting:
+      after = kInteresting[edit.argument % std::size(kInteresting)];
+      break;
+    case EditKind::committed:
+      after = SlotWord::committed(edit.value);
+      break;
+    case EditKind::verdict:
+      after =
+          VerdictWord::make(edit.value & VerdictWord::kMaxLap, edit.value >> 50, static_cast<Fate>(edit.argument & 3));
+      break;
+    case EditKind::sequence:
+      after = edit.value << (edit.argument % 17) | edit.argument >> 5;
+      break;
+    default:
+      break;
   }
-  const auto count = kind == EditKind::fill ? std::min<std::uint64_t>(edit.argument + 1U, region.words - edit.place % region.words) : 1;
+  const auto count = kind == EditKind::fill ? std::min<std::uint64_t>(edit.argument + 1U, region.words - word) : 1;
   for (std::uint64_t i = 0; i < count; ++i) store_at(image, at + i * 8, after);
 }
 
@@ -192,14 +262,16 @@ void RingImage::attack_read_only(std::uint8_t actions) const {
   observe(*ring);
   if ((actions & (kCheck | 7)) == kCheck) {  // seldom: it waits for damage to go away
     const auto check = check_ring((*ring)->map(), 5);
-    require(check.problems.size() <= 5 && check.end - check.first <= (*ring)->map().slot_count, "a check out of bounds");
+    require(check.problems.size() <= 5 && check.end - check.first <= (*ring)->map().slot_count,
+            "a check out of bounds");
   }
 }
 
 void RingImage::attack_recovery(std::uint8_t actions) const {
   const auto recovered = recover_ring(path_);
   if (!recovered) return require(!recovered.error().message.empty(), "a refusal without a message");
-  require(recovered->first <= recovered->tail && recovered->records + recovered->voided <= recovered->tail - recovered->first,
+  require(recovered->first <= recovered->tail &&
+              recovered->records + recovered->voided <= recovered->tail - recovered->first,
           "recovery that counts more than there is");
   attack_read_only(actions);
 }

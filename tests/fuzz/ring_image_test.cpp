@@ -24,18 +24,23 @@ class RingImageTest : public ::testing::Test {
 // Values that are near something: random, small, one bit, all ones but few.
 std::uint64_t pick_value(std::mt19937_64& random) {
   switch (random() % 5) {
-    case 0: return random() % 64;
-    case 1: return random() >> random() % 64;
-    case 2: return std::uint64_t{1} << random() % 64;
-    case 3: return ~(random() % 256);
-    default: return random();
+    case 0:
+      return random() % 64;
+    case 1:
+      return random() >> random() % 64;
+    case 2:
+      return std::uint64_t{1} << random() % 64;
+    case 3:
+      return ~(random() % 256);
+    default:
+      return random();
   }
 }
 
 std::vector<std::uint8_t> pick_input(std::mt19937_64& random) {
-  const auto unlikely = [&](std::uint8_t flag) { return random() % 16 == 0 ? flag : 0; };
+  const auto unlikely = [&](std::uint64_t flag) { return random() % 16 == 0 ? flag : 0; };
   const auto image = (random() & kBaseMask) | unlikely(kBreakHeader) | unlikely(kBreakBoot);
-  const auto actions = (random() & 0x7f) | (random() % 4 == 0 ? kRecover : 0);
+  const auto actions = (random() & 0x7f) | (random() % 4 == 0 ? std::uint64_t{kRecover} : 0);
   std::vector<std::uint8_t> input{static_cast<std::uint8_t>(image), static_cast<std::uint8_t>(actions)};
   for (auto edits = 1 + random() % 12; edits > 0; --edits) {
     // The header is mended or refused: rarely worth it. The whole file is region 0.
@@ -78,7 +83,8 @@ TEST_F(RingImageTest, RandomFilesAreSurvived) {
   for (int i = 0; i < 200; ++i) {
     auto input = image().seeds().back();
     const auto from = 2 + random() % (input.size() - 2);
-    for (auto at = from; at < input.size() && at < from + random() % 2000; ++at) input[at] = static_cast<std::uint8_t>(random());
+    for (auto at = from; at < input.size() && at < from + random() % 2000; ++at)
+      input[at] = static_cast<std::uint8_t>(random());
     image().attack(input);
   }
 }
