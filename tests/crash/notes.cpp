@@ -11,6 +11,7 @@ struct ClockPeer {
     clock.factor_ = 0;
     clock.renew_ticks_ = ~std::uint64_t{0};
   }
+  static void advance(Clock& clock, std::uint64_t ns) noexcept { clock.anchor_ns_ += ns; }
 };
 
 namespace crash {
@@ -76,6 +77,8 @@ Reader Actor::reader(const std::shared_ptr<Ring>& ring, CursorOptions cursor, St
   ClockPeer::hold(ReaderPeer::clock(*attached));
   return std::move(*attached);
 }
+
+void Actor::pass_time(Reader& in, std::uint64_t ns) noexcept { ClockPeer::advance(ReaderPeer::clock(in), ns); }
 
 Published& Actor::note_attempt(std::uint64_t number) noexcept {
   const auto index = notes_->attempted.load();

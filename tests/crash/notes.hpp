@@ -52,7 +52,7 @@ class Actor {
   const std::string& path() const noexcept { return path_; }
   Notes& notes() noexcept { return *notes_; }
   std::shared_ptr<Ring> attach();
-  // Their clocks stand still.
+  // Their clocks stand still, but for pass_time().
   Publisher publisher(const std::shared_ptr<Ring>& ring, PublisherOptions options = {});
   Reader reader(const std::shared_ptr<Ring>& ring, CursorOptions cursor, StartAt start = {StartAt::Kind::earliest, 0});
 
@@ -61,6 +61,7 @@ class Actor {
   // By claim and commit; `commit` false: aborted.
   void claim(Publisher& out, std::uint64_t number, std::size_t bytes, bool commit) noexcept;
   ReadOutcome read(Reader& in) noexcept;
+  void pass_time(Reader& in, std::uint64_t ns) noexcept;
 
  private:
   Published& note_attempt(std::uint64_t number) noexcept;

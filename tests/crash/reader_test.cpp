@@ -119,11 +119,16 @@ void bake_dead_claim(World& world) {
 }
 
 void read_past_claim(Actor& actor) {
-  auto in = actor.reader(actor.attach(), {.name = "sampler", .gating = false});
+  const auto ring = actor.attach();
+  auto in = actor.reader(ring, {.name = "sampler", .gating = false});
   for (int i = 0; i < 6; ++i) actor.read(in);
   actor.begin();
-  for (int i = 0; i < 10; ++i) actor.read(in);
+  for (int i = 0; i < 12; ++i) {
+    actor.pass_time(in, 50'000);
+    actor.read(in);
+  }
   actor.end();
+  if (in.position() == 6) actor.fail("the child has settled nothing: the sweep is void itself");
 }
 
 Sweep settles_dead_claim() {

@@ -18,6 +18,19 @@ std::uint64_t setting(const char* name, std::uint64_t otherwise) {
   return text != nullptr && *text != '\0' ? std::strtoull(text, nullptr, 10) : otherwise;
 }
 
+// Sums up what one program has swept.
+class Total : public ::testing::Environment {
+ public:
+  void TearDown() override {
+    if (points_ > 0) std::cout << "[  POINTS  ] total: " << points_ << std::endl;
+  }
+  static void add(std::size_t points) { points_ += points; }
+
+ private:
+  static inline std::size_t points_ = 0;
+};
+[[maybe_unused]] const auto* const kTotal = ::testing::AddGlobalTestEnvironment(new Total);
+
 class Runner {
  public:
   Runner(const Sweep& sweep, Mode mode) : sweep_(sweep), mode_(mode), world_(options()) {
@@ -44,6 +57,7 @@ class Runner {
               << " of " << points << " from " << first << ", " << strays_ << " strayed, "
               << static_cast<std::uint64_t>(static_cast<double>(done) / seconds) << "/s, longest delay of a reader "
               << world_.longest_delay_ns() / 1000 << " us" << std::endl;
+    Total::add(done);
     ::testing::Test::RecordProperty("points", static_cast<int>(done));
     EXPECT_GT(done, 0U);
     if (mode_ == Mode::stop) {

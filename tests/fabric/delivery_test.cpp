@@ -91,6 +91,16 @@ TEST_F(DeliveryTest, a_group_that_stands_still_does_not_hold_up_another) {
   EXPECT_EQ(producer.blame(0).cursor, "slow");
 }
 
+TEST_F(DeliveryTest, a_group_that_comes_late_gets_what_is_still_there) {
+  create(small_topic("orders", 1, 1024));
+  for (int run = 0; run < 3; ++run) {  // each of them joins the gate anew
+    auto producer = this->producer("orders");
+    for (int i = 0; i < 100; ++i) EXPECT_TRUE(producer.publish("k", std::to_string(i)));
+  }
+  auto late = consumer("orders", {.group = "late", .most_per_partition = 1024});
+  EXPECT_EQ(late.poll([](const Delivery&) {}), 300U);
+}
+
 TEST_F(DeliveryTest, wait_ends_when_a_record_comes) {
   create(small_topic("orders"));
   Child waiting([&](const Channel& parent) {
