@@ -1,6 +1,6 @@
 #pragma once
-// A log-linear histogram of durations: every power of two is divided into 64 buckets of equal width, values below 128 have one
-// each. A value type of fixed size (19 KiB): copy, merge and keep it wherever it is needed.
+// A log-linear histogram of durations: every power of two is divided into 64 buckets of equal width, values below 128
+// have one each. A value type of fixed size (19 KiB): copy, merge and keep it wherever it is needed.
 //
 // Invariants:
 //   H1  A percentile errs by at most 1/128 (0.8 %) of the value; below 128 it is exact. min() and max() are exact.
@@ -50,7 +50,8 @@ class Histogram {
   std::uint64_t min() const noexcept { return count_ == 0 ? 0 : min_; }
   std::uint64_t max() const noexcept { return max_; }
 
-  // The smallest recorded value (to H1) that at least `fraction` (0 to 1) of all values do not exceed; 0 when there is none.
+  // The smallest recorded value (to H1) that at least `fraction` (0 to 1) of all values do not exceed; 0 when there is
+  // none.
   std::uint64_t percentile(double fraction) const noexcept {
     if (count_ == 0) return 0;
     const auto wanted = std::ceil(std::clamp(fraction, 0.0, 1.0) * static_cast<double>(count_));

@@ -92,8 +92,9 @@ Plan plan_of(const Options& options, const std::string& directory, const std::ar
 void show_progress(const Plan& plan, const Case& what, std::uint32_t samples, std::uint32_t void_samples) {
   Output errors(STDERR_FILENO);
   if (!errors.terminal()) return;
-  errors.write(fmt::format("\r\033[K{}/{}  {}  sample {}/{}{}", &what - plan.cases.data() + 1, plan.cases.size(), bench::describe(what),
-                           samples + 1, plan.samples, void_samples == 0 ? "" : fmt::format(", {} void", void_samples)));
+  errors.write(fmt::format("\r\033[K{}/{}  {}  sample {}/{}{}", &what - plan.cases.data() + 1, plan.cases.size(),
+                           bench::describe(what), samples + 1, plan.samples,
+                           void_samples == 0 ? "" : fmt::format(", {} void", void_samples)));
   errors.flush();
 }
 
@@ -105,9 +106,13 @@ void clear_progress() {
 
 int run_bench(const Context& context, const Options& options) {
   const auto cpus = options.cpus ? options.cpus : bench::choose_cpus();
-  if (!cpus) return fail(kFailed, "two processes on one processor would only measure the scheduler", "allow this one two processors (taskset, cpuset)");
+  if (!cpus)
+    return fail(kFailed, "two processes on one processor would only measure the scheduler",
+                "allow this one two processors (taskset, cpuset)");
   for (const int cpu : *cpus)
-    if (!bench::may_use(cpu)) return fail(kUsage, fmt::format("--cpus: processor {} is not there, or not allowed", cpu), "see nproc and taskset -p");
+    if (!bench::may_use(cpu))
+      return fail(kUsage, fmt::format("--cpus: processor {} is not there, or not allowed", cpu),
+                  "see nproc and taskset -p");
   catch_signals();
   const auto workspace = Workspace::make(parent_directory(context));
   if (!workspace) return fail(workspace.error());
@@ -121,7 +126,9 @@ int run_bench(const Context& context, const Options& options) {
   if (!rows) return fail(rows.error());
   host.stolen_ms = bench::steal_ms() - stolen;
   for (const auto& row : *rows)
-    if (row.samples == 0) note(fmt::format("{}: the machine's limit moved in every sample; its figures mean little, run it again", bench::describe(row.what)));
+    if (row.samples == 0)
+      note(fmt::format("{}: every sample is void: the machine is too busy; its figures mean little",
+                       bench::describe(row.what)));
   if (context.json) {
     bench::print_json_report(host, *rows);
   } else {
@@ -138,7 +145,8 @@ void add_sizes(CLI::App& app, Options& options) {
            for (const auto& word : words) {
              const auto size = parse_size(word);
              if (!size || *size < kSmallest || *size > kLargest)
-               refuse_value("--size", fmt::format("'{}' is no size from {} to {}", word, format_bytes(kSmallest), format_bytes(kLargest)));
+               refuse_value("--size", fmt::format("'{}' is no size from {} to {}", word, format_bytes(kSmallest),
+                                                  format_bytes(kLargest)));
              options.sizes.push_back(static_cast<std::uint32_t>(*size));
            }
          },
@@ -172,9 +180,10 @@ void add_writers_and_checksum(CLI::App& app, Options& options) {
                      {"both", Modes{ipc::WriterMode::one, ipc::WriterMode::many}}},
                     "Ring for one writer or for many (both)");
   using Switches = std::vector<bool>;
-  auto* checksum = add_choice<Switches>(app, "--checksum", options.checksums,
-                                        {{"on", Switches{true}}, {"off", Switches{false}}, {"both", Switches{true, false}}},
-                                        "Show what checksums cost: a build of the ring without them, which exists in this verb only (on)");
+  auto* checksum = add_choice<Switches>(
+      app, "--checksum", options.checksums,
+      {{"on", Switches{true}}, {"off", Switches{false}}, {"both", Switches{true, false}}},
+      "Show what checksums cost: a build of the ring without them, which exists in this verb only (on)");
   checksum->expected(0, 1)->default_str("both");
 }
 
@@ -182,7 +191,8 @@ void add_amount(CLI::App& app, Options& options) {
   app.add_option_function<double>(
          "--seconds",
          [&options](double seconds) {
-           if (!(seconds > 0 && seconds <= 3600)) refuse_value("--seconds", "more than 0 and at most 3600 are possible");
+           if (!(seconds > 0 && seconds <= 3600))
+             refuse_value("--seconds", "more than 0 and at most 3600 are possible");
            options.seconds = seconds;
          },
          "Measured time of a row, all samples together (2)")
@@ -195,7 +205,8 @@ void add_amount(CLI::App& app, Options& options) {
          },
          "Records of a sample, instead of a time")
       ->type_name("N");
-  add_count(app, "--samples", options.samples, "Samples of a row; its figures are their medians (5)")->check(CLI::Range(1, 1000));
+  add_count(app, "--samples", options.samples, "Samples of a row; its figures are their medians (5)")
+      ->check(CLI::Range(1, 1000));
   add_size(app, "--ring", options.ring_bytes, "Bytes of the ring's slots")->type_name("BYTES");
 }
 
@@ -205,7 +216,8 @@ CLI::App* add_measure(CLI::App& app, Context& context, Measure measure, const Ve
   options->ring_bytes = measure == Measure::latency ? std::uint64_t{1} << 20 : std::uint64_t{4} << 20;
   auto* sub = add_verb(app, context, verb, [&context, options] {
     if (options->ring_bytes < kSmallestRing || options->ring_bytes > kLargestRing)
-      refuse_value("--ring", fmt::format("from {} to {} are possible", format_bytes(kSmallestRing), format_bytes(kLargestRing)));
+      refuse_value("--ring",
+                   fmt::format("from {} to {} are possible", format_bytes(kSmallestRing), format_bytes(kLargestRing)));
     return run_bench(context, *options);
   });
   add_sizes(*sub, *options);
@@ -221,13 +233,14 @@ CLI::App* add_measure(CLI::App& app, Context& context, Measure measure, const Ve
            "--rate",
            [options](const std::string& text) {
              const auto rate = parse_rate(text);
-             if (!rate) refuse_value("--rate", fmt::format("'{}' is no rate, such as 100000/s or 100k", text));
+             if (!rate) refuse_value("--rate", fmt::format("'{}' is no rate, such as 100000/s or 100k/s", text));
              options->rate = *rate;
            },
            "Send at this rate, and count each round trip from when it was due")
         ->type_name("N/s");
   } else {
-    add_count(*sub, "--batch", options->batch, "Records in one publish_batch(); 1: publish() each (64)")->check(CLI::Range(1, 4096));
+    add_count(*sub, "--batch", options->batch, "Records in one publish_batch(); 1: publish() each (64)")
+        ->check(CLI::Range(1, 4096));
   }
   add_amount(*sub, *options);
   add_cpus(*sub, *options);
@@ -237,21 +250,24 @@ CLI::App* add_measure(CLI::App& app, Context& context, Measure measure, const Ve
 }  // namespace
 
 void add_bench(CLI::App& app, Context& context) {
-  auto* sub = add_verb(app, context,
-                       {.name = "bench",
-                        .description = "Measure the ring on this machine, beside the machine's own limits.",
-                        .details = "Two processes on two cores, interleaved with a bare cache-line round trip and a bare copy.\n"
-                                   "A sample during which the machine's limit moved by more than 15 % is void and repeated.\n"
-                                   "The rings are made in --dir (or $EVF_DIR; else /dev/shm) and removed.",
-                        .directory = false});
+  auto* sub = add_verb(
+      app, context,
+      {.name = "bench",
+       .description = "Measure the ring on this machine, beside the machine's own limits.",
+       .details = "Two processes on two cores, interleaved with a bare cache-line round trip and a bare copy.\n"
+                  "A sample is void and repeated if the machine's limit moved by more than 15 % meanwhile,\n"
+                  "or (throughput) if others took more than 15 % of a processor.\n"
+                  "The rings are made in --dir (or $EVF_DIR; else /dev/shm) and removed.",
+       .directory = false});
   sub->require_subcommand(0, 1);
-  add_measure(*sub, context, Measure::latency,
-              {.name = "latency",
-               .description = "Round trips over two rings, one message in flight.",
-               .details = "Without --rate the next message leaves when the answer is there. With it messages are due at\n"
-                          "fixed times, and a late one counts from when it was due (no coordinated omission).",
-               .examples = "  evf bench latency\n  evf bench latency --size 32 --writers one --checksum both --json",
-               .json = true});
+  add_measure(
+      *sub, context, Measure::latency,
+      {.name = "latency",
+       .description = "Round trips over two rings, one message in flight.",
+       .details = "Without --rate the next message leaves when the answer is there. With it messages are due at\n"
+                  "fixed times, and a late one counts from when it was due (no coordinated omission).",
+       .examples = "  evf bench latency\n  evf bench latency --size 32 --writers one --checksum both --json",
+       .json = true});
   add_measure(*sub, context, Measure::throughput,
               {.name = "throughput",
                .description = "A lossless stream from one publisher to one reader.",

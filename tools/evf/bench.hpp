@@ -1,8 +1,9 @@
 #pragma once
 // What the parts of `evf bench` share: what is measured, in how many samples, and what comes out of it.
 //
-// A row is one case (size, writers, checksum). It is measured in samples; between any two of them, and before the first and
-// after the last, the same two pinned processes measure the machine's own limit. A sample whose limit moved is void.
+// A row is one case (size, writers, checksum). It is measured in samples; between any two of them, and before the first
+// and after the last, the same two pinned processes measure the machine's own limit. A sample is void if the limit
+// moved, or if one of the two had too little of its processor.
 
 #include <array>
 #include <cstdint>
@@ -44,10 +45,10 @@ struct Plan {
 
 struct Row {
   Case what;
-  Percentiles limit_rtt_ns{};    // medians of the limits
-  Percentiles rtt_ns{};          // medians of the samples; max: the largest
-  double ratio_p50 = 0;          // median of the samples' own ratios
-  double records_per_s = 0;      // medians
+  Percentiles limit_rtt_ns{};  // medians of the limits
+  Percentiles rtt_ns{};        // medians of the samples; max: the largest
+  double ratio_p50 = 0;        // median of the samples' own ratios
+  double records_per_s = 0;    // medians
   double copy_limit_bytes_per_s = 0;
   std::uint32_t samples = 0, void_samples = 0;
 
@@ -55,7 +56,8 @@ struct Row {
 };
 
 // Measures all cases of the plan in two processes. `progress` hears which case is at which sample.
-// Errors: those of the rings; system (a process cannot be started or pinned); and whatever the measured rings did wrong.
+// Errors: those of the rings; system (a process cannot be started or pinned); and whatever the measured rings did
+// wrong.
 using Progress = std::function<void(const Case& what, std::uint32_t samples, std::uint32_t void_samples)>;
 ipc::Result<std::vector<Row>> run(const Plan& plan, const Progress& progress);
 

@@ -42,7 +42,8 @@ std::string siblings_of(int cpu) {
 
 bool may_use(int cpu) {
   cpu_set_t set;
-  return cpu >= 0 && cpu < kMostCpus && ::sched_getaffinity(0, sizeof set, &set) == 0 && CPU_ISSET(static_cast<unsigned>(cpu), &set);
+  return cpu >= 0 && cpu < kMostCpus && ::sched_getaffinity(0, sizeof set, &set) == 0 &&
+         CPU_ISSET(static_cast<unsigned>(cpu), &set);
 }
 
 std::optional<std::array<int, 2>> choose_cpus() {
@@ -74,11 +75,13 @@ Host Host::look(const std::array<int, 2>& pinned) {
   std::ifstream("/proc/loadavg") >> load;
   return {.cpu = cpu_model(),
           .kernel = fmt::format("{} {}", system.sysname, system.release),
-          .governor = or_unknown(first_line(fmt::format("/sys/devices/system/cpu/cpu{}/cpufreq/scaling_governor", pinned[0]))),
+          .governor =
+              or_unknown(first_line(fmt::format("/sys/devices/system/cpu/cpu{}/cpufreq/scaling_governor", pinned[0]))),
           .compiler = EVF_COMPILER,
           .flags = EVF_FLAGS,
           .build = EVF_BUILD_TYPE,
-          .clock = fmt::format("{} (kernel: {})", ipc::Clock::uses_counter() ? "time-stamp counter" : "clock_gettime", source),
+          .clock = fmt::format("{} (kernel: {})", ipc::Clock::uses_counter() ? "time-stamp counter" : "clock_gettime",
+                               source),
           .huge_pages = or_unknown(first_line("/sys/kernel/mm/transparent_hugepage/shmem_enabled")),
           .version = EVF_VERSION,
           .cores = std::thread::hardware_concurrency(),
@@ -88,9 +91,9 @@ Host Host::look(const std::array<int, 2>& pinned) {
 }
 
 Json Host::json() const {
-  return {{"cpu", cpu},           {"cores", cores},     {"pinned_to", pinned},   {"kernel", kernel},
-          {"governor", governor}, {"clock", clock},     {"huge_pages", huge_pages}, {"compiler", compiler},
-          {"build", build},       {"flags", flags},     {"version", version},    {"load_before", load},
+  return {{"cpu", cpu},           {"cores", cores}, {"pinned_to", pinned},      {"kernel", kernel},
+          {"governor", governor}, {"clock", clock}, {"huge_pages", huge_pages}, {"compiler", compiler},
+          {"build", build},       {"flags", flags}, {"version", version},       {"load_before", load},
           {"steal_ms", stolen_ms}};
 }
 
@@ -98,7 +101,8 @@ void Host::print() const {
   print_line(fmt::format("{}, {}, governor {}", cpu, plural(cores, "processor"), governor));
   print_line(fmt::format("{}, clock: {}, huge pages for shared memory: {}", kernel, clock, huge_pages));
   print_line(fmt::format("eventfabric {}, {}, {} {}", version, compiler, build, flags));
-  print_line(fmt::format("pinned to processors {} and {}, load before {:.2f}, stolen meanwhile {} ms", pinned[0], pinned[1], load, stolen_ms));
+  print_line(fmt::format("pinned to processors {} and {}, load before {:.2f}, stolen meanwhile {} ms", pinned[0],
+                         pinned[1], load, stolen_ms));
 }
 
 }  // namespace fabric::evf::bench

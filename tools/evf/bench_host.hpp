@@ -21,7 +21,7 @@ struct Host {
   std::string cpu, kernel, governor, compiler, flags, build, clock, huge_pages, version;
   std::uint32_t cores = 0;
   std::array<int, 2> pinned{};
-  double load = 0;             // of the last minute, before the run
+  double load = 0;              // of the last minute, before the run
   std::uint64_t stolen_ms = 0;  // during the run
 
   static Host look(const std::array<int, 2>& pinned);

@@ -1,5 +1,5 @@
-// The machine's own limits, between the same two processes as everything else: one cache line to and fro, and memcpy into shared
-// memory and out of it.
+// The machine's own limits, between the same two processes as everything else: one cache line to and fro, and memcpy
+// into shared memory and out of it.
 
 #include <algorithm>
 #include <atomic>
@@ -12,10 +12,12 @@ namespace fabric::evf::bench {
 namespace {
 
 constexpr std::size_t kChunk = 16 * 1024;
-constexpr std::uint64_t kEnoughRoundTrips = 2000;  // on a busy machine the two are seldom on their processors at the same time
-constexpr std::uint64_t kPatience = 10;            // budgets
+constexpr std::uint64_t kEnoughRoundTrips =
+    2000;                                // on a busy machine the two are seldom on their processors at the same time
+constexpr std::uint64_t kPatience = 10;  // budgets
 
-// Between two looks at a line, as a spinning reader of a ring does: without it the line is stolen from whoever is about to write it.
+// Between two looks at a line, as a spinning reader of a ring does: without it the line is stolen from whoever is about
+// to write it.
 inline void pause() noexcept {
 #if defined(__x86_64__)
   __builtin_ia32_pause();

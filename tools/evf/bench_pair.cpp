@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -45,15 +46,27 @@ Answer obey(const Order& order, const std::string& directory, SharedMemory& shar
       side = std::move(*attached);
       return {.ok = true};
     }
-    case Task::close: side.reset(); return {.ok = true};
-    case Task::ping_pong: follow_ping_pong(shared, watch); return {.ok = true};
-    case Task::copy: return follow_copy(order, shared, watch);
-    case Task::measure: return side ? side->follow(order, watch) : Answer{};
+    case Task::close:
+      side.reset();
+      return {.ok = true};
+    case Task::ping_pong:
+      follow_ping_pong(shared, watch);
+      return {.ok = true};
+    case Task::copy:
+      return follow_copy(order, shared, watch);
+    case Task::measure:
+      return side ? side->follow(order, watch) : Answer{};
   }
   return {};
 }
 
 }  // namespace
+
+std::uint64_t CpuShare::thread_cpu_ns() noexcept {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
+}
 
 void SharedMemory::fail(std::string_view why) noexcept {
   if (failed.load(std::memory_order_acquire) != 0) return;  // the first reason is the one that counts
@@ -67,7 +80,8 @@ bool Watch::look() noexcept {
   if (shared_.failed.load(std::memory_order_acquire) != 0 || interrupted()) return true;
   if (partner_ == 0 || (turns_ & 0xfffff) != 0) return false;
   siginfo_t ended{};
-  if (::waitid(P_PID, static_cast<id_t>(partner_), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid == 0) return false;
+  if (::waitid(P_PID, static_cast<id_t>(partner_), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid == 0)
+    return false;
   shared_.fail("the partner process is gone");
   return true;
 }
@@ -82,7 +96,8 @@ ipc::Result<void> pin_to(int cpu) {
 
 ipc::Result<std::unique_ptr<Pair>> Pair::start(const std::array<int, 2>& cpus, const std::string& directory) {
   std::unique_ptr<Pair> pair(new Pair);
-  void* memory = ::mmap(nullptr, sizeof(SharedMemory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory =
+      ::mmap(nullptr, sizeof(SharedMemory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return ipc::system_error("map memory for two processes", errno);
   pair->shared_ = ::new (memory) SharedMemory;
   for (auto* pipe : {pair->orders_, pair->answers_}) {
@@ -125,8 +140,12 @@ void Pair::serve(const std::string& directory, int cpu) {
     if (!pinned) shared_->fail(pinned.error().message);
     write_message(answers_[1].get(), Answer{.ok = pinned.has_value()});
     std::unique_ptr<Side> side;
-    for (Order order; read_message(orders_[0].get(), order);)
-      write_message(answers_[1].get(), obey(order, directory, *shared_, side));
+    for (Order order; read_message(orders_[0].get(), order);) {
+      const CpuShare share;
+      auto answer = obey(order, directory, *shared_, side);
+      answer.cpu_share = share.value();
+      write_message(answers_[1].get(), answer);
+    }
   } catch (const std::exception& error) {
     shared_->fail(error.what());
   }
@@ -137,10 +156,12 @@ void Pair::send(const Order& order) noexcept { write_message(orders_[1].get(), o
 
 ipc::Result<Answer> Pair::receive() {
   Answer answer;
-  if (read_message(answers_[0].get(), answer) && answer.ok && shared_->failed.load(std::memory_order_acquire) == 0) return answer;
+  if (read_message(answers_[0].get(), answer) && answer.ok && shared_->failed.load(std::memory_order_acquire) == 0)
+    return answer;
   const std::string_view why = shared_->failure.data();
   if (interrupted()) return ipc::make_error(ipc::ErrorCode::system, "interrupted; nothing was measured to the end");
-  return ipc::make_error(ipc::ErrorCode::system, "the measurement failed: " + std::string(why.empty() ? "the partner process is gone" : why));
+  return ipc::make_error(ipc::ErrorCode::system,
+                         "the measurement failed: " + std::string(why.empty() ? "the partner process is gone" : why));
 }
 
 }  // namespace fabric::evf::bench

@@ -1,9 +1,9 @@
 #pragma once
-// Two pinned processes: the command itself and a forked partner that obeys orders. They share a little anonymous memory,
-// in which the machine's own limits are measured.
+// Two pinned processes: the command itself and a forked partner that obeys orders. They share a little anonymous
+// memory, in which the machine's own limits are measured.
 //
-// Orders and answers go through pipes (both sides sleep in between); what is measured goes through memory. Either side may fail: it
-// says why in the shared memory, and the other ends its loop. Not thread-safe.
+// Orders and answers go through pipes (both sides sleep in between); what is measured goes through memory. Either side
+// may fail: it says why in the shared memory, and the other ends its loop. Not thread-safe.
 
 #include <sys/types.h>
 
@@ -25,8 +25,8 @@ struct alignas(ipc::kLine) SharedLine {
   std::atomic<std::uint64_t> value{0};
 };
 
-// A line whose neighbours in an array lie in other pages: lines differ in the part of the last-level cache that they belong to, and by
-// a factor of up to two in how long they take to cross.
+// A line whose neighbours in an array lie in other pages: lines differ in the part of the last-level cache that they
+// belong to, and by a factor of up to two in how long they take to cross.
 struct FarLine {
   SharedLine line;
   std::array<std::byte, 33 * ipc::kLine> apart;
@@ -63,6 +63,21 @@ struct Order {
 struct Answer {
   bool ok = false;
   std::uint64_t records = 0, ns = 0;
+  double cpu_share = 0;  // part of the time that its processor was the partner's
+};
+
+// How much of its processor a process had since this was made.
+class CpuShare {
+ public:
+  CpuShare() noexcept : wall_ns_(ipc::monotonic_ns()), cpu_ns_(thread_cpu_ns()) {}
+  double value() const noexcept {
+    const auto wall = ipc::monotonic_ns() - wall_ns_;
+    return wall == 0 ? 1 : static_cast<double>(thread_cpu_ns() - cpu_ns_) / static_cast<double>(wall);
+  }
+
+ private:
+  static std::uint64_t thread_cpu_ns() noexcept;
+  std::uint64_t wall_ns_, cpu_ns_;
 };
 
 // When a loop that waits for the other process has to give up: it failed or died, or the user interrupts.
@@ -105,9 +120,11 @@ class Side {
 // Creates the case's rings in `directory`: before either side attaches.
 ipc::Result<void> create_rings(const Case& what, const std::string& directory);
 // Attaches one side. The partner first: its cursor has to gate before anything is published.
-ipc::Result<std::unique_ptr<Side>> attach_side(const Case& what, const std::string& directory, bool leads, SharedMemory& shared);
+ipc::Result<std::unique_ptr<Side>> attach_side(const Case& what, const std::string& directory, bool leads,
+                                               SharedMemory& shared);
 
-// The machine's limits: a cache line to and fro (one of kBalls in turn), and memory copied into a ring and out of it (bytes: the ring's).
+// The machine's limits: a cache line to and fro (one of kBalls in turn), and memory copied into a ring and out of it
+// (bytes: the ring's).
 void lead_ping_pong(const Order& order, SharedMemory& shared, Watch& watch, Histogram& round_trips);
 void follow_ping_pong(SharedMemory& shared, Watch& watch);
 void lead_copy(const Order& order, SharedMemory& shared, Watch& watch);

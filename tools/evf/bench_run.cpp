@@ -1,5 +1,5 @@
-// Interleaves limits and samples, voids samples whose limit moved (or was none: the two processes did not run side by side), and
-// reduces what is left to medians.
+// Interleaves limits and samples, voids samples whose limit moved, or during which the two processes did not run side
+// by side, and reduces what is left to medians.
 
 #include <algorithm>
 #include <cmath>
@@ -11,8 +11,9 @@
 namespace fabric::evf::bench {
 namespace {
 
-constexpr double kMostDrift = 0.15;        // of the limit's median, from before a sample to after it
+constexpr double kMostDrift = 0.15;             // of the limit's median, from before a sample to after it
 constexpr std::uint64_t kPlausibleNs = 20'000;  // a limit above it says that the two hardly ever ran at the same time
+constexpr double kLeastCpuShare = 0.85;         // of a spinning process: else the sample measures the neighbours
 constexpr std::uint32_t kTriesPerSample = 4;
 constexpr std::uint64_t kLimitNs = 20'000'000, kWarmUpNs = 20'000'000;
 
@@ -20,6 +21,7 @@ constexpr std::uint64_t kLimitNs = 20'000'000, kWarmUpNs = 20'000'000;
 struct Sample {
   Percentiles limit, rtt;
   double records_per_s = 0, copy_bytes_per_s = 0;
+  double cpu_share = 1;  // of the process that had less of its processor
 };
 
 template <class Value, class Of>
@@ -67,9 +69,13 @@ class Measurement {
       auto after = measure_limit();
       if (!after) return after.error();
       sample->limit = mean_of(*before, *after);
-      const auto drift = std::abs(static_cast<double>(after->p50) / static_cast<double>(std::max<std::uint64_t>(before->p50, 1)) - 1);
+      const auto drift =
+          std::abs(static_cast<double>(after->p50) / static_cast<double>(std::max<std::uint64_t>(before->p50, 1)) - 1);
       all.push_back(*sample);
-      if (drift <= kMostDrift && after->p50 <= kPlausibleNs) good.push_back(*sample);
+      // Round trips that were interrupted are in the tail, where they belong; a rate suffers as a whole.
+      const bool ran = what_.measure == Measure::latency || what_.wait != ipc::WaitStrategy::spin ||
+                       sample->cpu_share >= kLeastCpuShare;
+      if (drift <= kMostDrift && after->p50 <= kPlausibleNs && ran) good.push_back(*sample);
       before = std::move(after);
     }
     return reduce(good, all);
@@ -80,7 +86,9 @@ class Measurement {
     Histogram round_trips;
     reset_lines();
     const Order order{.task = Task::ping_pong, .what = what_, .ns = std::min(plan_.sample_ns, kLimitNs)};
-    const auto done = command(order, [&](Watch& watch) { lead_ping_pong(order, pair_.shared(), watch, round_trips); });
+    double cpu_share = 1;
+    const auto done = command(
+        order, [&](Watch& watch) { lead_ping_pong(order, pair_.shared(), watch, round_trips); }, cpu_share);
     if (!done) return done.error();
     return round_trips.percentiles();
   }
@@ -90,25 +98,32 @@ class Measurement {
     if (what_.measure == Measure::throughput) {
       reset_lines();
       const Order order{.task = Task::copy, .what = what_, .ns = ns, .count = plan_.count};
-      const auto copied = command(order, [&](Watch& watch) { lead_copy(order, pair_.shared(), watch); });
+      const auto copied = command(
+          order, [&](Watch& watch) { lead_copy(order, pair_.shared(), watch); }, sample.cpu_share);
       if (!copied) return copied.error();
       sample.copy_bytes_per_s = rate_of(*copied);
     }
     Histogram round_trips;
     const Order order{.task = Task::measure, .what = what_, .ns = ns, .count = plan_.count};
-    const auto measured = command(order, [&](Watch& watch) { side_.lead(order, watch, round_trips); });
+    const auto measured = command(
+        order, [&](Watch& watch) { side_.lead(order, watch, round_trips); }, sample.cpu_share);
     if (!measured) return measured.error();
     sample.rtt = round_trips.percentiles();
     sample.records_per_s = rate_of(*measured);
     return sample;
   }
 
+  // Has both sides do their part. Lowers `cpu_share` to what the less fortunate one had.
   template <class Lead>
-  ipc::Result<Answer> command(const Order& order, Lead lead) {
+  ipc::Result<Answer> command(const Order& order, Lead lead, double& cpu_share) {
     auto watch = pair_.watch();
+    const CpuShare ours;
     pair_.send(order);
     lead(watch);
-    return pair_.receive();
+    cpu_share = std::min(cpu_share, ours.value());
+    auto answer = pair_.receive();
+    if (answer) cpu_share = std::min(cpu_share, answer->cpu_share);
+    return answer;
   }
 
   void reset_lines() noexcept {
