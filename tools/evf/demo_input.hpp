@@ -28,6 +28,10 @@ struct Line {
 
 class Input {
  public:
+  Input(Input&&) = default;  // lines point into the bytes: a copy's would point into the original's
+  Input& operator=(Input&&) = default;
+  Input(const Input&) = delete;
+  Input& operator=(const Input&) = delete;
   // Errors: not_found, permission, invalid_argument (empty; a line or key that is too long), system. Blocks until the
   // end of a pipe, or until it was interrupted.
   static ipc::Result<Input> read(const InputOptions& options);
@@ -39,6 +43,7 @@ class Input {
   bool cut() const noexcept { return cut_; }  // there was more
 
  private:
+  Input() = default;
   using KeyOf = std::string_view (*)(std::string_view line, std::uint32_t field);
   ipc::Result<void> split(KeyOf key_of, std::uint32_t field, std::uint64_t max_lines);
 

@@ -87,9 +87,9 @@ void print_groups(const Audit& audit) {
 
 void print_verdict(const Audit& audit) {
   if (audit.holds()) {
-    print_line(fmt::format("  {}  {} published = delivered to each group, in the order of every key; nothing lost,",
+    print_line(fmt::format("  {}  {} published = delivered, to each group; nothing lost, nothing torn,",
                            toned("audit holds", Tone::good, STDOUT_FILENO), format_count(audit.published)));
-    print_line("               nothing torn");
+    print_line("               and the records of every key in their order");
     return;
   }
   print_line(
