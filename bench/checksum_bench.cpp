@@ -33,7 +33,7 @@ void copy_payload(benchmark::State& state) {
 // The second step: header and payload hash. Each result feeds the next, so this is latency.
 void seal_record(benchmark::State& state) {
   ipc::RecordMeta meta{
-      .committed_word = 1, .timestamp_ns = 2, .payload_bytes = 32, .schema_flags = 0, .arena_reference = 0};
+      .committed_word = 1, .timestamp_ns = 2, .content = 32, .arena_reference = 0};
   std::uint64_t hash = 0;
   for (auto _ : state) {
     benchmark::DoNotOptimize(meta);

@@ -2,7 +2,7 @@
 // Checksums of records: XXH3-64 in two steps, so that the payload is hashed before anything is claimed.
 //
 //   payload_hash  = XXH3(payload)                                  staged, before the claim
-//   checksum      = XXH3({word, timestamp, length|schema|flags, arena hash}, seed = payload_hash ^ salt)
+//   checksum      = XXH3({word, timestamp, content, arena hash}, seed = payload_hash ^ salt)
 //   arena hash    = XXH3(ArenaSlot), 0 of an inline record
 //
 // The committed slot word contains the lap, and with the slot's place the sequence; the salt is the ring's random id. So
@@ -23,8 +23,7 @@ inline std::uint64_t hash_bytes(const void* data, std::size_t bytes) noexcept { 
 struct RecordMeta {
   std::uint64_t committed_word;
   std::uint64_t timestamp_ns;
-  std::uint32_t payload_bytes;
-  std::uint32_t schema_flags;
+  std::uint64_t content;
   std::uint64_t arena_reference;  // the arena hash
 };
 static_assert(sizeof(RecordMeta) == 32);

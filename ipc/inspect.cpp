@@ -64,7 +64,7 @@ std::uint64_t find_start(const RingMap& map, StartAt start) noexcept {
 }
 
 bool payload_is_gone(const RingMap& map, std::uint64_t sequence, const HeaderCopy& header, const ArenaSlot& place) noexcept {
-  if (!verify_hashed(map, sequence, header, hash_arena_slot(place), place.payload_hash)) return false;
+  if (!verify_hashed(map, map.committed_word(sequence), header, hash_arena_slot(place), place.payload_hash)) return false;
   const auto extent = place.extent;
   if (extent.first_block >= map.arena_block_count || extent.block_count > map.arena_block_count - extent.first_block) return false;
   for (std::uint32_t i = 0; i < extent.block_count; ++i) {
@@ -104,14 +104,14 @@ SlotCondition examine_slot(const RingMap& map, std::uint64_t sequence) noexcept 
   std::span<const std::byte> payload(map.payload(slot), map.inline_capacity());
   ArenaSlot place{};
   std::uint64_t arena_hash = 0;
-  const bool in_arena = (header.schema_flags & kInArena) != 0;
+  const bool in_arena = header.in_arena();
   if (in_arena) {
     place = load_arena_slot(map, slot);
     arena_hash = hash_arena_slot(place);
-    payload = map.extent(place.extent, header.payload_bytes);
+    payload = map.extent(place.extent, header.payload_bytes());
   }
-  const bool whole = SlotWord::valid(word) && header.payload_bytes <= payload.size() &&
-                     verify(map, sequence, header, arena_hash, payload.first(header.payload_bytes));
+  const bool whole = SlotWord::valid(word) && header.payload_bytes() <= payload.size() &&
+                     verify(map, map.committed_word(sequence), header, arena_hash, payload.first(header.payload_bytes()));
   if (whole) return SlotCondition::whole;
   if (overwritten()) return SlotCondition::overwritten;
   if (in_arena && SlotWord::valid(word) && payload_is_gone(map, sequence, header, place)) return SlotCondition::payload_gone;

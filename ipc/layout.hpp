@@ -84,15 +84,25 @@ struct VerdictWord {
   static constexpr Fate fate(std::uint64_t word) noexcept { return static_cast<Fate>(word & 3); }
 };
 
+// What a record contains, in one word, so that it is stored and loaded whole:
+//   schema id << 40 | RecordFlags << 32 | payload bytes (32 bits: arena payloads reach hundreds of MiB)
+struct ContentWord {
+  static constexpr std::uint64_t make(std::uint32_t bytes, std::uint32_t schema, std::uint8_t flags) noexcept {
+    return std::uint64_t{schema} << 40 | std::uint64_t{flags} << 32 | bytes;
+  }
+  static constexpr std::uint32_t bytes(std::uint64_t word) noexcept { return static_cast<std::uint32_t>(word); }
+  static constexpr std::uint8_t flags(std::uint64_t word) noexcept { return static_cast<std::uint8_t>(word >> 32); }
+  static constexpr std::uint32_t schema(std::uint64_t word) noexcept { return static_cast<std::uint32_t>(word >> 40); }
+};
+
 // Header of a record, the first 32 bytes of its slot: a 32-byte payload fills one 64-byte line.
 struct SlotHeader {
   SharedWord word;              // see SlotWord; its store is the commit
-  std::uint64_t checksum;       // XXH3 over word, timestamp, length, schema, flags, ArenaSlot and payload
+  std::uint64_t checksum;       // XXH3 over word, timestamp, content, ArenaSlot and payload
   std::uint64_t timestamp_ns;   // the ring's clock: Unix epoch at creation, advancing with CLOCK_MONOTONIC
-  std::uint32_t payload_bytes;  // 32 bits: arena payloads reach hundreds of MiB
-  std::uint32_t schema_flags;   // schema id << 8 | RecordFlags
+  std::uint64_t content;        // see ContentWord
 };
-static_assert(sizeof(SlotHeader) == 32 && offsetof(SlotHeader, checksum) == 8 && offsetof(SlotHeader, schema_flags) == 28);
+static_assert(sizeof(SlotHeader) == 32 && offsetof(SlotHeader, checksum) == 8 && offsetof(SlotHeader, content) == 24);
 
 enum RecordFlags : std::uint8_t {
   kInArena = 1,    // the slot holds an ArenaSlot, the payload is in the arena

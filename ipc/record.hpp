@@ -12,12 +12,13 @@
 namespace fabric::ipc {
 
 struct HeaderCopy {
-  std::uint64_t checksum, timestamp_ns;
-  std::uint32_t payload_bytes, schema_flags;
+  std::uint64_t checksum, timestamp_ns, content;
+  std::uint32_t payload_bytes() const noexcept { return ContentWord::bytes(content); }
+  bool in_arena() const noexcept { return (ContentWord::flags(content) & kInArena) != 0; }
 };
 
 inline HeaderCopy load_header(const SlotHeader& slot) noexcept {
-  return {load_field(slot.checksum), load_field(slot.timestamp_ns), load_field(slot.payload_bytes), load_field(slot.schema_flags)};
+  return {load_field(slot.checksum), load_field(slot.timestamp_ns), load_field(slot.content)};
 }
 
 inline ArenaSlot load_arena_slot(const RingMap& map, SlotHeader& slot) noexcept {
@@ -27,21 +28,21 @@ inline ArenaSlot load_arena_slot(const RingMap& map, SlotHeader& slot) noexcept 
 }
 inline std::uint64_t hash_arena_slot(const ArenaSlot& place) noexcept { return hash_bytes(&place, sizeof place); }
 
-// Whether header and payload, of which only the hash is known, belong to `sequence` of this ring and are as they were published.
-inline bool verify_hashed(const RingMap& map, std::uint64_t sequence, const HeaderCopy& header, std::uint64_t arena_hash,
+// Whether header and payload, of which only the hash is known, belong to the lap of `committed_word` in this ring and are as they
+// were published.
+inline bool verify_hashed(const RingMap& map, std::uint64_t committed_word, const HeaderCopy& header, std::uint64_t arena_hash,
                           std::uint64_t payload_hash) noexcept {
-  const RecordMeta meta{.committed_word = map.committed_word(sequence),
+  const RecordMeta meta{.committed_word = committed_word,
                         .timestamp_ns = header.timestamp_ns,
-                        .payload_bytes = header.payload_bytes,
-                        .schema_flags = header.schema_flags,
+                        .content = header.content,
                         .arena_reference = arena_hash};
   return record_checksum(meta, payload_hash, map.salt) == header.checksum;
 }
 
-// The same of a payload, which is header.payload_bytes long.
-inline bool verify(const RingMap& map, std::uint64_t sequence, const HeaderCopy& header, std::uint64_t arena_hash,
+// The same of a payload, which is header.payload_bytes() long.
+inline bool verify(const RingMap& map, std::uint64_t committed_word, const HeaderCopy& header, std::uint64_t arena_hash,
                    std::span<const std::byte> payload) noexcept {
-  return verify_hashed(map, sequence, header, arena_hash, hash_bytes(payload.data(), payload.size()));
+  return verify_hashed(map, committed_word, header, arena_hash, hash_bytes(payload.data(), payload.size()));
 }
 
 }  // namespace fabric::ipc

@@ -83,6 +83,33 @@ struct RingMap {
   std::uint64_t patience() const noexcept { return slot_count * 4 + 4096; }
 };
 
+// A sequence with its slot and its words at hand: the next one costs an addition, not a multiplication and two folds.
+class Place {
+ public:
+  Place(const RingMap& map, std::uint64_t sequence) noexcept { move_to(map, sequence); }
+  std::uint64_t sequence() const noexcept { return sequence_; }
+  SlotHeader& slot() const noexcept { return *slot_; }
+  std::uint64_t committed_word() const noexcept { return committed_word_; }  // of this lap
+  std::uint64_t previous_word() const noexcept { return previous_word_; }    // of the lap before; of the first lap: 0, as a file begins
+
+  void advance(const RingMap& map) noexcept {
+    ++sequence_;
+    slot_ = reinterpret_cast<SlotHeader*>(reinterpret_cast<std::byte*>(slot_) + map.slot_bytes);
+    if ((sequence_ & map.mask) == 0) [[unlikely]] move_to(map, sequence_);
+  }
+  void move_to(const RingMap& map, std::uint64_t sequence) noexcept {
+    const auto lap = map.lap(sequence);
+    sequence_ = sequence;
+    slot_ = &map.slot(sequence);
+    committed_word_ = SlotWord::committed(lap);
+    previous_word_ = lap == 1 ? 0 : SlotWord::committed(lap - 1);
+  }
+
+ private:
+  std::uint64_t sequence_, committed_word_, previous_word_;
+  SlotHeader* slot_;
+};
+
 class RingFile {
  public:
   // Creates `path` whole (it appears only when it is complete) and attaches to it for reading and writing.

@@ -16,7 +16,7 @@ const char* to_string(ReadOutcome outcome) noexcept {
 
 ReaderBase::ReaderBase(std::shared_ptr<Ring> ring, const std::optional<OwnedCursor>& owned, bool gating, std::uint64_t next)
     : ring_(std::move(ring)), map_(ring_->map()), owned_(owned.value_or(OwnedCursor{})),
-      cursor_(owned ? &map_.cursors[owned->index] : nullptr), gating_(gating), next_(next), copy_(map_.slot_bytes) {}
+      cursor_(owned ? &map_.cursors[owned->index] : nullptr), gating_(gating), at_(map_, next), copy_(map_.slot_bytes) {}
 
 ReaderBase::~ReaderBase() {
   if (cursor_ && !fenced_ && ring_->owned_by_this_process()) release_cursor(*ring_, owned_);
@@ -29,7 +29,7 @@ bool ReaderBase::cursor_was_taken() const noexcept {
 bool ReaderBase::ack(std::uint64_t sequence) noexcept {
   if (!cursor_) return true;
   if (fenced_ || !ring_->owned_by_this_process()) return false;
-  const auto target = std::min(sequence, next_);
+  const auto target = std::min(sequence, position());
   if (target <= acked()) return true;
   auto expected = owned_.position_word;
   const auto wanted = PositionWord::make(target, PositionWord::epoch(expected));
@@ -49,17 +49,17 @@ Result<std::uint64_t> ReaderBase::seek(StartAt start) {
     return make_error(ErrorCode::invalid_argument, ring_->path() + ": sequence " + std::to_string(wanted) +
                                                        " is below the cursor, which has acked up to " + std::to_string(acked()) +
                                                        "; move the cursor instead");
-  next_ = wanted;
+  at_.move_to(map_, wanted);
   empty_polls_ = 0;
   return wanted;
 }
 
-// Whether nobody is alive whose intent covers next_. `end` is raised to the end of the longest claim that covers it.
+// Whether nobody is alive whose intent covers the next record. `end` is raised to the end of the longest claim that covers it.
 bool ReaderBase::owners_are_dead(std::uint64_t& end) const noexcept {
   bool alive = false;
   for (std::uint32_t i = 0; i < map_.max_publishers; ++i) {
     const auto intent = map_.publishers[i].intent.load(std::memory_order_seq_cst);  // SYNC: intent
-    if (intent == IntentWord::kNone || IntentWord::first(intent) > next_ || IntentWord::end(intent) <= next_) continue;
+    if (intent == IntentWord::kNone || IntentWord::first(intent) > position() || IntentWord::end(intent) <= position()) continue;
     end = std::max(end, IntentWord::end(intent));
     alive = alive || ring_->is_alive(map_.publishers[i].owner.load(std::memory_order_acquire));
   }
@@ -78,9 +78,9 @@ ReadOutcome ReaderBase::report_overrun() noexcept {
   if (lost_protection()) return ReadOutcome::fenced;
   const auto oldest = oldest_sequence(map_);
   // Some room, so that a reader that was just passed is not passed again at once.
-  const auto target = std::max(next_ + 1, std::min(oldest + map_.slot_count / 8, map_.tail()));
-  lost_ = {next_, target};
-  next_ = target;
+  const auto target = std::max(position() + 1, std::min(oldest + map_.slot_count / 8, map_.tail()));
+  lost_ = {position(), target};
+  at_.move_to(map_, target);
   empty_polls_ = 0;
   return ReadOutcome::lost;
 }

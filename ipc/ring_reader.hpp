@@ -69,19 +69,19 @@ class ReaderBase {
   ReaderBase& operator=(ReaderBase&&) = delete;
   ~ReaderBase();
 
-  std::uint64_t position() const noexcept { return next_; }  // the next sequence to read
+  std::uint64_t position() const noexcept { return at_.sequence(); }  // the next sequence to read
   std::uint64_t acked() const noexcept { return PositionWord::sequence(owned_.position_word); }
   LostRange lost_range() const noexcept { return lost_; }    // after ReadOutcome::lost
   bool gating() const noexcept { return gating_; }
   const Ring& ring() const noexcept { return *ring_; }
   std::shared_ptr<Ring> shared_ring() const noexcept { return ring_; }
-  WaitTarget wait_target() const noexcept { return {&map_, next_}; }
+  WaitTarget wait_target() const noexcept { return {&map_, at_.sequence()}; }
 
   // Moves to the given place, within what is retained (and for a gating reader: not before what it has acked). Returns the position.
   Result<std::uint64_t> seek(StartAt start);
 
   // Everything read so far, or everything below `sequence`, is done with. False: fenced.
-  bool ack() noexcept { return ack(next_); }
+  bool ack() noexcept { return ack(position()); }
   bool ack(std::uint64_t sequence) noexcept;
 
  protected:
@@ -96,7 +96,7 @@ class ReaderBase {
   OwnedCursor owned_;
   MovedPointer<CursorLine> cursor_;  // null: an observer
   bool gating_, fenced_ = false;
-  std::uint64_t next_;
+  Place at_;                                            // the next record
   std::uint32_t empty_polls_ = 0;
   std::uint64_t looked_at_ns_ = 0;                      // when inspect() last ran
   std::uint64_t stalled_at_ = ~std::uint64_t{0}, stalled_since_ns_ = 0;
@@ -140,15 +140,15 @@ class BasicReader : public ReaderBase {
   ReadOutcome deliver_copy(RecordView& view) noexcept;
   ReadOutcome report_damaged(RecordView& view) noexcept;
   RecordView make_view(const HeaderCopy& header, std::span<const std::byte> payload) const noexcept {
-    return {.sequence = next_,
+    return {.sequence = at_.sequence(),
             .timestamp_ns = header.timestamp_ns,
-            .schema = header.schema_flags >> 8,
-            .flags = static_cast<std::uint8_t>(header.schema_flags & (kExtended | kUserFlags)),
+            .schema = ContentWord::schema(header.content),
+            .flags = static_cast<std::uint8_t>(ContentWord::flags(header.content) & (kExtended | kUserFlags)),
             .payload = payload};
   }
   bool passed_by() const noexcept {
     std::atomic_thread_fence(std::memory_order_acquire);  // SYNC: claim-frontier
-    return map_.tail() > next_ + map_.slot_count;
+    return map_.tail() > at_.sequence() + map_.slot_count;
   }
 };
 

@@ -26,7 +26,7 @@ const char* to_string(PublishOutcome outcome) noexcept {
 }
 
 PublisherBase::PublisherBase(std::shared_ptr<Ring> ring, std::uint32_t line)
-    : ring_(std::move(ring)), map_(ring_->map()), line_(&map_.publishers[line]), line_index_(line), arena_(ring_->map()),
+    : ring_(std::move(ring)), map_(ring_->map()), line_(&map_.publishers[line]), line_index_(line), at_(map_, 0), arena_(ring_->map()),
       staging_(map_.inline_capacity()) {
   holder_ = Arena::holder(line_->incarnation.load(std::memory_order_relaxed), line);
   // Not 0: the first publish would raise the limit without need, and readers that join cannot start below limit - slot_count.
@@ -38,7 +38,7 @@ PublisherBase::PublisherBase(std::shared_ptr<Ring> ring, std::uint32_t line)
 // Leaves: what is left of a stride is voided, so that nobody takes it for a record that is to come.
 PublisherBase::~PublisherBase() {
   if (line_ == nullptr || !ring_->owned_by_this_process()) return;
-  for (; next_ != claim_end_; ++next_) void_own(map_, next_);
+  for (; !claim_is_used(); at_.advance(map_)) void_own(map_, at_.sequence());
   auto lease = lease_;
   const auto released = lease & ~std::uint64_t{0xffff};
   if (lease != 0) map_.control->lease.compare_exchange_strong(lease, released, std::memory_order_acq_rel);

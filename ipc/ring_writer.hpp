@@ -1,7 +1,7 @@
 #pragma once
 // Publishing into a ring: claim, write, commit (ipc/DESIGN.md, section 2).
 //
-// Invariants: P1 and P2 of the design. A Publisher owns one publisher line; its own state (next_, claim_end_) is private.
+// Invariants: P1 and P2 of the design. A Publisher owns one publisher line; its own state (at_, claim_end_) is private.
 // Not thread-safe: one thread at a time; as many Publishers as threads (ring.max_publishers lines in all).
 // Cost, one writer: no locked instruction; many writers: one CAS per claim. No system call but to wake sleepers, to ask whether
 // a blocking cursor's owner is alive (at most every 10 ms), and for a `sync` ring. No allocation after attach.
@@ -107,6 +107,10 @@ class PublisherBase {
   bool holds_lease() const noexcept { return map_.control->lease.load(std::memory_order_acquire) == lease_; }
   void note_blocked(const Slowest& slowest) noexcept;
   void note_unblocked() noexcept;
+  bool claim_is_used() const noexcept { return at_.sequence() == claim_end_; }
+  std::uint64_t intent(bool busy) const noexcept {
+    return IntentWord::make(at_.sequence(), claim_end_ - at_.sequence(), busy);
+  }
   bool stage_extent(std::uint64_t bytes, ArenaReference& extent) noexcept;
   bool others_intend(std::uint64_t sequence) noexcept;
   PublishOutcome write_back(std::uint64_t sequence, std::span<const std::byte> in_arena) noexcept;
@@ -118,7 +122,8 @@ class PublisherBase {
   std::uint64_t holder_;    // how our arena blocks are marked
   bool unsettled_ = false;  // one writer: what lies below our first claim is still to be settled
   std::uint64_t lease_ = 0;
-  std::uint64_t next_ = 0, claim_end_ = 0;  // what is left of our claim: [next_, claim_end_)
+  Place at_;                                // what is left of our claim: [at_, claim_end_)
+  std::uint64_t claim_end_ = 0;
   std::uint64_t limit_ = 0;                 // as last seen; it never falls
   std::uint64_t published_ = 0, voided_ = 0;
   std::uint64_t liveness_asked_ns_ = 0;
@@ -175,26 +180,26 @@ class BasicPublisher : public PublisherBase {
   PublishOutcome commit_staged(const Staged& staged, std::uint64_t wanted, std::uint64_t now_ns) noexcept;
   PublishOutcome extend_claim(std::uint64_t wanted) noexcept;
   PublishOutcome find_room(std::uint64_t tail, std::uint64_t& count) noexcept;
-  bool slot_is_plain(std::uint64_t sequence) noexcept;
+  bool slot_is_plain() noexcept;
   bool slot_is_clean(std::uint64_t sequence) noexcept;
   void fetch_ahead(std::uint64_t sequence, const Staged& staged) noexcept;
-  void write(std::uint64_t sequence, const Staged& staged, std::uint64_t now_ns) noexcept;
+  void write(const Staged& staged, std::uint64_t now_ns) noexcept;
   void drop_claim() noexcept;
   void settle_below(std::uint64_t end) noexcept;
   // What is left of a stride is about to be used: say so, then look for sleepers (step 5).
   void enter_publish() noexcept {
-    if (next_ == claim_end_) return;  // extend_claim() does both
-    line_->intent.store(IntentWord::make(next_, claim_end_ - next_, true), std::memory_order_relaxed);
+    if (claim_is_used()) return;  // extend_claim() does both
+    line_->intent.store(intent(true), std::memory_order_relaxed);
     light_fence();  // SYNC: sleep-ticket
     if (somebody_sleeps(*map_.control)) [[unlikely]] wake_sleepers(*map_.control);
   }
   void leave_publish() noexcept {
+    line_->published.store(published_, std::memory_order_relaxed);
     light_fence();  // SYNC: sleep-ticket (after the commit)
     if (somebody_sleeps(*map_.control)) [[unlikely]] wake_sleepers(*map_.control);
     Schedule::point(Step::clear_intent);
-    // SYNC: intent-clear (release: our last write to any slot before next_ comes first)
-    line_->intent.store(next_ == claim_end_ ? IntentWord::kNone : IntentWord::make(next_, claim_end_ - next_, false),
-                        std::memory_order_release);
+    // SYNC: intent-clear (release: our last write to any slot before at_ comes first)
+    line_->intent.store(claim_is_used() ? IntentWord::kNone : intent(false), std::memory_order_release);
   }
   bool one_writer() const noexcept { return map_.writers == WriterMode::one; }
 };

@@ -29,24 +29,24 @@ template <class Schedule>
 [[gnu::always_inline]] inline PublishOutcome BasicPublisher<Schedule>::commit_staged(const Staged& staged, std::uint64_t wanted,
                                                        std::uint64_t now_ns) noexcept {
   for (std::uint64_t tries = 0; tries < map_.patience(); ++tries) {
-    if (next_ == claim_end_) {
+    if (claim_is_used()) {
       if (const auto outcome = extend_claim(wanted); outcome != PublishOutcome::published) return outcome;
     }
-    const auto sequence = next_;
-    if (!slot_is_plain(sequence) && !slot_is_clean(sequence)) [[unlikely]] {  // step 4
+    const auto sequence = at_.sequence();
+    if (!slot_is_plain() && !slot_is_clean(sequence)) [[unlikely]] {  // step 4
       void_own<Schedule>(map_, sequence);
-      ++next_;
+      at_.advance(map_);
       line_->voided.store(++voided_, std::memory_order_relaxed);
       continue;
     }
     Schedule::point(Step::write);
-    write(sequence, staged, now_ns);  // step 6
-    light_fence();                    // SYNC: commit-horizon
+    write(staged, now_ns);  // step 6
+    light_fence();          // SYNC: commit-horizon
     const bool stands = commit_stands<Schedule>(map_, sequence);
-    ++next_;
+    at_.advance(map_);
     if (stands) [[likely]] {  // step 7
       fetch_ahead(sequence, staged);
-      line_->published.store(++published_, std::memory_order_relaxed);
+      ++published_;
       if (staged.options.sequence != nullptr) *staged.options.sequence = sequence;
       return map_.sync == SyncMode::none ? PublishOutcome::published : write_back(sequence, staged.extent.block_count != 0 ? staged.payload : std::span<const std::byte>{});
     }
@@ -79,10 +79,10 @@ PublishOutcome BasicPublisher<Schedule>::extend_claim(std::uint64_t wanted) noex
     Schedule::point(Step::claim);
     if (!map_.control->tail.compare_exchange_strong(tail, tail + count, std::memory_order_acq_rel)) continue;
     std::atomic_thread_fence(std::memory_order_release);  // SYNC: claim-frontier
-    next_ = tail;
+    at_.move_to(map_, tail);
     claim_end_ = tail + count;
     if (unsettled_) [[unlikely]] {  // DESIGN.md, section 3: claim first, then settle everything below the claim
-      settle_below(next_);
+      settle_below(tail);
       unsettled_ = false;
     }
     light_fence();  // SYNC: sleep-ticket
@@ -117,11 +117,10 @@ PublishOutcome BasicPublisher<Schedule>::find_room(std::uint64_t tail, std::uint
 
 // The first row of table A, inlined.
 template <class Schedule>
-[[gnu::always_inline]] inline bool BasicPublisher<Schedule>::slot_is_plain(std::uint64_t sequence) noexcept {
-  const auto lap = map_.lap(sequence);
-  const auto word = map_.slot(sequence).word.load(std::memory_order_acquire);
-  return lap != 1 && word == SlotWord::committed(lap - 1) &&
-         sequence - map_.slot_count >= map_.control->horizon.load(std::memory_order_acquire);
+[[gnu::always_inline]] inline bool BasicPublisher<Schedule>::slot_is_plain() noexcept {
+  if (at_.slot().word.load(std::memory_order_acquire) != at_.previous_word()) [[unlikely]] return false;
+  // In the first lap there is nothing before, and the difference is larger than any horizon.
+  return at_.sequence() - map_.slot_count >= map_.control->horizon.load(std::memory_order_acquire);
 }
 
 // Asks for the lines of a slot that is about to be written, for writing. The stores of a publish miss in the cache (the last to touch the
@@ -157,16 +156,16 @@ bool BasicPublisher<Schedule>::slot_is_clean(std::uint64_t sequence) noexcept {
 }
 
 template <class Schedule>
-[[gnu::always_inline]] inline void BasicPublisher<Schedule>::write(std::uint64_t sequence, const Staged& staged, std::uint64_t now_ns) noexcept {
-  auto& slot = map_.slot(sequence);
+[[gnu::always_inline]] inline void BasicPublisher<Schedule>::write(const Staged& staged, std::uint64_t now_ns) noexcept {
+  auto& slot = at_.slot();
   auto* place = map_.payload(slot);
-  RecordMeta meta{.committed_word = map_.committed_word(sequence),
+  RecordMeta meta{.committed_word = at_.committed_word(),
                   .timestamp_ns = now_ns + static_cast<std::uint64_t>(map_.time_bias_ns),
-                  .payload_bytes = static_cast<std::uint32_t>(staged.payload.size()),
-                  .schema_flags = staged.options.schema << 8 | (staged.options.flags & (kExtended | kUserFlags)),
+                  .content = ContentWord::make(static_cast<std::uint32_t>(staged.payload.size()), staged.options.schema,
+                                               staged.options.flags & (kExtended | kUserFlags)),
                   .arena_reference = 0};
   if (staged.extent.block_count != 0) [[unlikely]] {
-    meta.schema_flags |= kInArena;
+    meta.content |= ContentWord::make(0, 0, kInArena);
     const ArenaSlot in_arena{staged.extent, staged.hash};
     meta.arena_reference = hash_arena_slot(in_arena);
     copy_shared(place, reinterpret_cast<const std::byte*>(&in_arena), sizeof in_arena);
@@ -176,8 +175,7 @@ template <class Schedule>
   Schedule::point(Step::write);
   store_field(slot.checksum, kChecksums<Schedule> ? record_checksum(meta, staged.hash, map_.salt) : 0);
   store_field(slot.timestamp_ns, meta.timestamp_ns);
-  store_field(slot.payload_bytes, meta.payload_bytes);
-  store_field(slot.schema_flags, meta.schema_flags);
+  store_field(slot.content, meta.content);
   Schedule::point(Step::commit);
   slot.word.store(meta.committed_word, std::memory_order_release);  // SYNC: commit
 }
@@ -185,7 +183,7 @@ template <class Schedule>
 // A fenced owner's stride is settled by its successor, too; nobody has to wait for that.
 template <class Schedule>
 void BasicPublisher<Schedule>::drop_claim() noexcept {
-  for (; next_ != claim_end_; ++next_) void_own<Schedule>(map_, next_);
+  for (; !claim_is_used(); at_.advance(map_)) void_own<Schedule>(map_, at_.sequence());
 }
 
 template <class Schedule>

@@ -120,12 +120,9 @@ void void_own(const RingMap& map, std::uint64_t sequence) noexcept {
   map.verdict(sequence).compare_exchange_strong(verdict, lost, std::memory_order_seq_cst);
 }
 
-// Table B: after the slot word of `sequence` was stored and a light fence. True: published, for everybody and for good.
+// The rows of table B below the horizon.
 template <class Schedule = FreeRunning>
-bool commit_stands(const RingMap& map, std::uint64_t sequence) noexcept {
-  Schedule::point(Step::look_at_horizon);
-  if (sequence >= map.control->horizon.load(std::memory_order_acquire)) [[likely]]  // SYNC: commit-horizon
-    return true;
+[[gnu::noinline]] bool contested_commit_stands(const RingMap& map, std::uint64_t sequence) noexcept {
   const auto lap = map.lap(sequence);
   for (std::uint64_t tries = 0; tries < map.patience(); ++tries) {
     auto verdict = load_verdict(map, sequence);
@@ -136,6 +133,15 @@ bool commit_stands(const RingMap& map, std::uint64_t sequence) noexcept {
     if (map.verdict(sequence).compare_exchange_strong(verdict, kept, std::memory_order_seq_cst)) return true;
   }
   return false;
+}
+
+// Table B: after the slot word of `sequence` was stored and a light fence. True: published, for everybody and for good.
+template <class Schedule = FreeRunning>
+[[gnu::always_inline]] inline bool commit_stands(const RingMap& map, std::uint64_t sequence) noexcept {
+  Schedule::point(Step::look_at_horizon);
+  if (sequence >= map.control->horizon.load(std::memory_order_acquire)) [[likely]]  // SYNC: commit-horizon
+    return true;
+  return contested_commit_stands<Schedule>(map, sequence);
 }
 
 }  // namespace fabric::ipc

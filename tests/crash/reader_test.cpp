@@ -164,12 +164,11 @@ void commit_late(World& world) {
   RecordMeta meta{};
   meta.committed_word = map.committed_word(6);
   meta.timestamp_ns = 1;
-  meta.payload_bytes = kInlineBytes;
+  meta.content = kInlineBytes;
   std::memcpy(map.payload(slot), payload.data(), payload.size());
   slot.checksum = record_checksum(meta, hash_bytes(payload.data(), payload.size()), map.salt);
   slot.timestamp_ns = 1;
-  slot.payload_bytes = kInlineBytes;
-  slot.schema_flags = 0;
+  slot.content = kInlineBytes;
   slot.word.store(meta.committed_word, std::memory_order_release);
   light_fence();
   if (commit_stands(map, 6)) world.expect_delivered(kSuccessor);

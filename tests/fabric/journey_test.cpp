@@ -55,18 +55,17 @@ TEST_F(Journey, of_one_record) {
   EXPECT_EQ(map.publishers[producer.publisher(partition).line()].intent.load(), ipc::IntentWord::kNone);
 
   // 4. In the slot: the header, then the envelope (which says the key), then the payload.
-  EXPECT_EQ(slot.schema_flags, 3U << 8 | ipc::kExtended);
   const auto expected = record_of(key, payload);
-  ASSERT_EQ(slot.payload_bytes, expected.size());
+  ASSERT_EQ(slot.content, ipc::ContentWord::make(static_cast<std::uint32_t>(expected.size()), 3, ipc::kExtended));
   EXPECT_EQ(std::memcmp(map.payload(slot), expected.data(), expected.size()), 0);
 
   // 5. Its checksum covers header and payload and where the record stands.
   const auto header = ipc::load_header(slot);
-  EXPECT_TRUE(ipc::verify(map, 0, header, 0, expected));
-  EXPECT_FALSE(ipc::verify(map, map.slot_count, header, 0, expected)) << "a lap later it is not valid";
+  EXPECT_TRUE(ipc::verify(map, map.committed_word(0), header, 0, expected));
+  EXPECT_FALSE(ipc::verify(map, map.committed_word(map.slot_count), header, 0, expected)) << "a lap later it is not valid";
   auto flipped = expected;
   flipped.back() ^= std::byte{1};
-  EXPECT_FALSE(ipc::verify(map, 0, header, 0, flipped)) << "nor with a flipped bit";
+  EXPECT_FALSE(ipc::verify(map, map.committed_word(0), header, 0, flipped)) << "nor with a flipped bit";
 
   // 6. The consumer polls: the record is verified and taken apart in place, nothing is copied.
   const auto deliveries = consumer.poll([&](const Delivery& delivery) {

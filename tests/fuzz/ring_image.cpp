@@ -85,17 +85,18 @@ void reseal(Bytes& image, const RingHeader& header, std::uint64_t index, std::ui
   const auto salt = header.ring_id[0] ^ std::rotl(header.ring_id[1], 32);
   RecordMeta meta{.committed_word = SlotWord::committed(lap),
                   .timestamp_ns = load_at<std::uint64_t>(image, at + 16),
-                  .payload_bytes = load_at<std::uint32_t>(image, at + 24),
-                  .schema_flags = load_at<std::uint32_t>(image, at + 28),
+                  .content = load_at<std::uint64_t>(image, at + 24),
                   .arena_reference = 0};
+  const bool in_arena = (ContentWord::flags(meta.content) & kInArena) != 0;
+  const auto bytes = ContentWord::bytes(meta.content);
   auto payload = at + 32;
-  if ((meta.schema_flags & kInArena) != 0) {
+  if (in_arena) {
     payload = header.arena_offset +
               std::uint64_t{load_at<ArenaReference>(image, payload).first_block} * header.arena_block_bytes;
   }
-  if (payload > image.size() || meta.payload_bytes > image.size() - payload) return;
-  const auto hash = hash_bytes(image.data() + payload, meta.payload_bytes);
-  if ((meta.schema_flags & kInArena) != 0) {
+  if (payload > image.size() || bytes > image.size() - payload) return;
+  const auto hash = hash_bytes(image.data() + payload, bytes);
+  if (in_arena) {
     store_at(image, at + 40, hash);
     meta.arena_reference = hash_arena_slot(load_at<ArenaSlot>(image, at + 32));
   }

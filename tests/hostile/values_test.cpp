@@ -45,8 +45,8 @@ void all_states(const RingMap& map, std::uint64_t flip) {
 }
 SlotHeader& unread_slot(const RingMap& map) { return map.slot(kRead + 1); }
 void mark_in_arena(SlotHeader& slot, ArenaReference reference, std::uint32_t bytes) {
-  store_field(slot.schema_flags, load_field(slot.schema_flags) | std::uint32_t{kInArena});
-  store_field(slot.payload_bytes, bytes);
+  const auto content = load_field(slot.content);
+  store_field(slot.content, ContentWord::make(bytes, ContentWord::schema(content), kInArena));
   std::memcpy(reinterpret_cast<std::byte*>(&slot) + sizeof slot, &reference, sizeof reference);
 }
 
@@ -158,7 +158,7 @@ std::vector<Row> slot_rows() {
          for (std::uint64_t i = 0; i < kN; ++i) m.slot(i).word.store(0);
        },
        ProblemKind::record},
-      {"payload of 4 GiB", [](const M& m) { store_field(unread_slot(m).payload_bytes, 0xffffffffU); },
+      {"payload of 4 GiB", [](const M& m) { store_field(unread_slot(m).content, load_field(unread_slot(m).content) | 0xffffffffU); },
        ProblemKind::record, true, true},
       {"arena reference wild",
        [](const M& m) {

@@ -117,7 +117,7 @@ TEST_P(BitFlipTest, OfAPayloadThatLooksLikeAReference) {
   const std::string looks_like_it("\3\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0", 16);
   for (int i = 0; i < 4; ++i) ASSERT_EQ(out.publish(bytes_of(looks_like_it)), PublishOutcome::published);
   auto& slot = map.slot(kVictim);
-  slot.schema_flags ^= kInArena;
+  slot.content ^= ContentWord::make(0, 0, kInArena);
   expect_found_from_outside();
   auto in = observer(watching);
   RecordView view;
