@@ -5,6 +5,8 @@
 //   G1  A publisher claims sequence t only if t < limit.
 //   G2  limit never falls.
 //   G3  Once a joiner has returned position c, limit <= position + slot_count for as long as its cursor gates.
+//   G4  A raise takes the limit to head + step at most, where head is a value that tail has had and step is what the caller
+//       needs, at least gate_step(). So a reader that joins at `earliest` starts at most gate_step() after the oldest record.
 //
 // Why joins: a refresh loads the gate, scans the cursors, and raises the limit with a CAS. A cursor that joins after the
 // scan passed its line would be missed:
@@ -19,8 +21,8 @@
 // So a joiner makes its cursor visible first and then raises joins, which fails every refresh in flight. joins goes back to
 // 0 only together with a higher limit, so no pair (limit, joins) ever comes back. At 4,095 joins under one limit the joiner
 // raises the limit itself, and is refused where the slowest cursor does not let it.
-// Source: our own, checked by tests/model/gate.pml. Cost of a refresh: one pass over the cursors, once per lap at most
-// while readers keep up, however many of them idle. Lock-free, no system call, callable from any thread.
+// Source: our own, checked by tests/model/gate.pml. Cost of a refresh: one pass over the cursors, once in
+// gate_step() records while readers keep up, however many of them idle. Lock-free, no system call, callable from any thread.
 
 #include <algorithm>
 
@@ -91,16 +93,22 @@ struct Refreshed {
   Slowest slowest;
 };
 
-// Raises the limit as far as the cursors allow. `head`: the sequence the caller wants to claim.
+// How far the limit is raised at once: an eighth of the ring, and as much as makes the pass over the cursors cheap.
+inline std::uint64_t gate_step(const RingMap& map) noexcept {
+  constexpr std::uint64_t kCheap = 256;
+  return std::min(std::max(map.slot_count / 8, kCheap), map.slot_count);
+}
+
+// Raises the limit to head + step, or as far as the cursors allow. `head`: the sequence the caller wants to claim.
 template <class Schedule = FreeRunning>
-Refreshed refresh_limit(const RingMap& map, std::uint64_t head) noexcept {
+Refreshed refresh_limit(const RingMap& map, std::uint64_t head, std::uint64_t step) noexcept {
   Refreshed result{0, {head, Slowest::kNone}};
   for (std::uint64_t tries = 0; tries < map.patience(); ++tries) {
     Schedule::point(Step::refresh);
     auto gate = map.control->gate.load(std::memory_order_seq_cst);
     result.limit = GateWord::limit(gate);
     result.slowest = find_slowest<Schedule>(map, head, result.limit);
-    const auto wanted = result.slowest.position + map.slot_count;
+    const auto wanted = std::min(result.slowest.position + map.slot_count, head + step);
     if (wanted <= result.limit || wanted > map.max_sequence()) break;
     Schedule::point(Step::raise_limit);
     if (map.control->gate.compare_exchange_strong(gate, GateWord::make(wanted, 0))) {  // SYNC: gate-raise
@@ -127,7 +135,7 @@ std::uint64_t join_gate(const RingMap& map, std::uint64_t wanted) noexcept {
     auto gate = map.control->gate.load(std::memory_order_seq_cst);
     const auto limit = GateWord::limit(gate);
     if (GateWord::joins(gate) == GateWord::kMaxJoins) {
-      if (refresh_limit<Schedule>(map, map.tail()).limit == limit) return kRefused;
+      if (refresh_limit<Schedule>(map, map.tail(), map.slot_count).limit == limit) return kRefused;
       continue;
     }
     Schedule::point(Step::raise_limit);

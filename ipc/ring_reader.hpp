@@ -21,6 +21,7 @@
 #include "ipc/copy.hpp"
 #include "ipc/cursor.hpp"
 #include "ipc/inspect.hpp"
+#include "ipc/prefetch.hpp"
 #include "ipc/record.hpp"
 #include "ipc/ring.hpp"
 #include "ipc/verdict.hpp"
@@ -63,7 +64,7 @@ struct PollResult {
 };
 
 // What is common to all instantiations: attach, seek, the slow and rare paths.
-class ReaderBase {
+class alignas(kLine) ReaderBase {
  public:
   ReaderBase(ReaderBase&&) noexcept = default;
   ReaderBase& operator=(ReaderBase&&) = delete;
@@ -97,7 +98,8 @@ class ReaderBase {
   MovedPointer<CursorLine> cursor_;  // null: an observer
   bool gating_, fenced_ = false;
   Place at_;                                            // the next record
-  std::uint32_t empty_polls_ = 0;
+  std::uint32_t empty_polls_ = 0;                       // since the last record
+  std::uint32_t run_ = 0;                               // records since the last empty poll
   std::uint64_t looked_at_ns_ = 0;                      // when inspect() last ran
   std::uint64_t stalled_at_ = ~std::uint64_t{0}, stalled_since_ns_ = 0;
   LostRange lost_;
@@ -146,6 +148,7 @@ class BasicReader : public ReaderBase {
             .flags = static_cast<std::uint8_t>(ContentWord::flags(header.content) & (kExtended | kUserFlags)),
             .payload = payload};
   }
+  void took_record(std::size_t inline_bytes) noexcept;
   bool passed_by() const noexcept {
     std::atomic_thread_fence(std::memory_order_acquire);  // SYNC: claim-frontier
     return map_.tail() > at_.sequence() + map_.slot_count;

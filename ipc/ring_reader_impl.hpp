@@ -9,6 +9,7 @@ namespace fabric::ipc {
 
 inline constexpr std::uint64_t kInspectEveryNs = 20'000;
 inline constexpr std::uint32_t kPollsBeforeClock = 8;
+inline constexpr std::uint32_t kRunOfOneBehind = 8;  // so many records without an empty poll: the reader is behind
 
 template <class Schedule>
 Result<BasicReader<Schedule>> BasicReader<Schedule>::attach(std::shared_ptr<Ring> ring, const ReaderOptions& options) {
@@ -94,6 +95,7 @@ auto BasicReader<Schedule>::resolve_uncommitted(std::uint64_t word) noexcept -> 
       }
     }
   }
+  run_ = 0;
   if (!Schedule::kImpatient && ++empty_polls_ < kPollsBeforeClock) return Resolution::empty;
   const auto now = clock_.now_ns();
   if (!Schedule::kImpatient && now - looked_at_ns_ < kInspectEveryNs) return Resolution::empty;
@@ -129,6 +131,18 @@ auto BasicReader<Schedule>::inspect(std::uint64_t word, std::uint64_t now) noexc
   return Resolution::again;
 }
 
+// Goes on to the next record. A reader that is behind asks for the lines of a later one; one that has caught up would take them from
+// the publisher that is filling them.
+template <class Schedule>
+[[gnu::always_inline]] inline void BasicReader<Schedule>::took_record(std::size_t inline_bytes) noexcept {
+  if (++run_ > kRunOfOneBehind) {
+    const auto lines = lines_of(inline_bytes);
+    if (const auto slots = slots_ahead(lines); slots != 0) fetch_to_read(&map_.slot(position() + slots), lines);
+  }
+  at_.advance(map_);
+  empty_polls_ = 0;
+}
+
 template <class Schedule>
 ReadOutcome BasicReader<Schedule>::deliver(RecordView& view) noexcept {
   if (!gating_) return deliver_copy(view);
@@ -145,8 +159,7 @@ ReadOutcome BasicReader<Schedule>::deliver(RecordView& view) noexcept {
   payload = payload.first(header.payload_bytes());
   if (kChecksums<Schedule> && !verify(map_, at_.committed_word(), header, arena_hash, payload)) return report_damaged(view);
   view = make_view(header, payload);
-  at_.advance(map_);
-  empty_polls_ = 0;
+  took_record(header.in_arena() ? sizeof(ArenaSlot) : payload.size());
   return ReadOutcome::record;
 }
 
@@ -187,8 +200,7 @@ ReadOutcome BasicReader<Schedule>::deliver_copy(RecordView& view) noexcept {
     return report_damaged(view);
   }
   view = make_view(header, payload);
-  at_.advance(map_);
-  empty_polls_ = 0;
+  took_record(header.in_arena() ? sizeof(ArenaSlot) : payload.size());
   return ReadOutcome::record;
 }
 

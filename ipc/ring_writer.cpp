@@ -114,9 +114,13 @@ std::uint64_t PublisherBase::max_payload_bytes() const noexcept {
 bool PublisherBase::stage_extent(std::uint64_t bytes, ArenaReference& extent) noexcept {
   const auto floor = [&](std::uint64_t limit) { return limit > map_.slot_count ? limit - map_.slot_count : 0; };
   if (arena_.allocate(bytes, holder_, floor(limit_), extent)) return true;
-  const auto refreshed = refresh_limit(map_, map_.tail());
-  limit_ = std::max(limit_, refreshed.limit);
-  if (arena_.allocate(bytes, holder_, floor(limit_), extent)) return true;
+  Refreshed refreshed{};
+  for (std::uint64_t step = gate_step(map_);; step += gate_step(map_)) {  // no more records are given up than it needs
+    refreshed = refresh_limit(map_, map_.tail(), std::min(step, map_.slot_count));
+    limit_ = std::max(limit_, refreshed.limit);
+    if (arena_.allocate(bytes, holder_, floor(limit_), extent)) return true;
+    if (step >= map_.slot_count) break;
+  }
   const auto now = clock_.now_ns();
   if (now - liveness_asked_ns_ < kAskAgainNs) return false;
   note_blocked(refreshed.slowest);

@@ -15,6 +15,7 @@
 #include "ipc/clock.hpp"
 #include "ipc/copy.hpp"
 #include "ipc/gate.hpp"
+#include "ipc/prefetch.hpp"
 #include "ipc/ring.hpp"
 #include "ipc/verdict.hpp"
 #include "ipc/waiter.hpp"
@@ -87,7 +88,7 @@ class BasicClaim {
 };
 
 // What is common to all instantiations: attach, detach, slow and rare paths.
-class PublisherBase {
+class alignas(kLine) PublisherBase {
  public:
   PublisherBase(PublisherBase&&) noexcept = default;
   PublisherBase& operator=(PublisherBase&&) = delete;
@@ -124,6 +125,7 @@ class PublisherBase {
   std::uint64_t lease_ = 0;
   Place at_;                                // what is left of our claim: [at_, claim_end_)
   std::uint64_t claim_end_ = 0;
+  bool alone_ = true;                       // nobody has claimed between our last two claims
   std::uint64_t limit_ = 0;                 // as last seen; it never falls
   std::uint64_t published_ = 0, voided_ = 0;
   std::uint64_t liveness_asked_ns_ = 0;
@@ -143,6 +145,7 @@ class BasicPublisher : public PublisherBase {
   // Copies the payload into the ring. Non-blocking.
   PublishOutcome publish(std::span<const std::byte> payload, RecordOptions options = {}) noexcept {
     if (payload.size() > map_.inline_capacity()) return publish_large(payload, options);
+    fetch_first_line();
     return commit_record({payload, hash(payload), {}, options});
   }
 
@@ -182,10 +185,14 @@ class BasicPublisher : public PublisherBase {
   PublishOutcome find_room(std::uint64_t tail, std::uint64_t& count) noexcept;
   bool slot_is_plain() noexcept;
   bool slot_is_clean(std::uint64_t sequence) noexcept;
-  void fetch_ahead(std::uint64_t sequence, const Staged& staged) noexcept;
+  void fetch_ahead(std::size_t inline_bytes) const noexcept;
   void write(const Staged& staged, std::uint64_t now_ns) noexcept;
   void drop_claim() noexcept;
   void settle_below(std::uint64_t end) noexcept;
+  // The reader that polls our next slot has taken its line; we want it back by the time the record is hashed.
+  void fetch_first_line() const noexcept {
+    if (!claim_is_used() || alone_) fetch_to_write(&at_.slot(), 1);
+  }
   // What is left of a stride is about to be used: say so, then look for sleepers (step 5).
   void enter_publish() noexcept {
     if (claim_is_used()) return;  // extend_claim() does both

@@ -45,7 +45,7 @@ template <class Schedule>
     const bool stands = commit_stands<Schedule>(map_, sequence);
     at_.advance(map_);
     if (stands) [[likely]] {  // step 7
-      fetch_ahead(sequence, staged);
+      fetch_ahead(staged.extent.block_count != 0 ? sizeof(ArenaSlot) : staged.payload.size());
       ++published_;
       if (staged.options.sequence != nullptr) *staged.options.sequence = sequence;
       return map_.sync == SyncMode::none ? PublishOutcome::published : write_back(sequence, staged.extent.block_count != 0 ? staged.payload : std::span<const std::byte>{});
@@ -79,6 +79,7 @@ PublishOutcome BasicPublisher<Schedule>::extend_claim(std::uint64_t wanted) noex
     Schedule::point(Step::claim);
     if (!map_.control->tail.compare_exchange_strong(tail, tail + count, std::memory_order_acq_rel)) continue;
     std::atomic_thread_fence(std::memory_order_release);  // SYNC: claim-frontier
+    alone_ = tail == claim_end_;
     at_.move_to(map_, tail);
     claim_end_ = tail + count;
     if (unsettled_) [[unlikely]] {  // DESIGN.md, section 3: claim first, then settle everything below the claim
@@ -103,7 +104,7 @@ PublishOutcome BasicPublisher<Schedule>::find_room(std::uint64_t tail, std::uint
   if (tail + count > map_.max_sequence()) return PublishOutcome::exhausted;
   count = std::min(count, map_.slot_count / 2);
   if (tail >= limit_) {
-    const auto refreshed = refresh_limit<Schedule>(map_, tail);
+    const auto refreshed = refresh_limit<Schedule>(map_, tail, std::max(count, gate_step(map_)));
     limit_ = refreshed.limit;
     if (tail >= limit_) {
       note_blocked(refreshed.slowest);
@@ -123,21 +124,10 @@ template <class Schedule>
   return at_.sequence() - map_.slot_count >= map_.control->horizon.load(std::memory_order_acquire);
 }
 
-// Asks for the lines of a slot that is about to be written, for writing. The stores of a publish miss in the cache (the last to touch the
-// lines was a reader), and the store buffer holds those of three or four small records at most: without this it fills up and waits.
-// A hint: no access, whoever owns the slot.
 template <class Schedule>
-[[gnu::always_inline]] inline void BasicPublisher<Schedule>::fetch_ahead(std::uint64_t sequence, const Staged& staged) noexcept {
-#if defined(__x86_64__)
-  constexpr std::size_t kLineBytes = 64, kLinesAhead = 16, kMostLines = 33;  // larger copies need no help
-  const auto inline_bytes = staged.extent.block_count != 0 ? sizeof staged.extent : staged.payload.size();
-  const auto lines = (sizeof(SlotHeader) + inline_bytes + kLineBytes - 1) / kLineBytes;
-  if (lines > kMostLines) return;
-  const auto* at = reinterpret_cast<const char*>(&map_.slot(sequence + std::max<std::size_t>(kLinesAhead / lines, 1)));
-  for (std::size_t i = 0; i < lines; ++i) asm volatile("prefetchw %0" ::"m"(at[i * kLineBytes]));
-#else
-  static_cast<void>(sequence), static_cast<void>(staged);
-#endif
+[[gnu::always_inline]] inline void BasicPublisher<Schedule>::fetch_ahead(std::size_t inline_bytes) const noexcept {
+  const auto lines = lines_of(inline_bytes);
+  if (const auto slots = slots_ahead(lines); slots != 0) fetch_to_write(&map_.slot(at_.sequence() + slots), lines);
 }
 
 // Table A.
@@ -235,6 +225,7 @@ BasicClaim<Schedule> BasicPublisher<Schedule>::claim(std::size_t bytes) noexcept
 template <class Schedule>
 PublishOutcome BasicClaim<Schedule>::commit(std::size_t bytes, RecordOptions options) noexcept {
   if (publisher_ == nullptr) return outcome_;
+  publisher_->fetch_first_line();
   const auto payload = bytes_.first(std::min(bytes, bytes_.size()));
   return commit_hashed(payload.size(), publisher_->hash(payload), options);
 }
@@ -253,7 +244,8 @@ PublishOutcome BasicClaim<Schedule>::commit_hashed(std::size_t bytes, std::uint6
 
 template <class Schedule>
 BasicClaim<Schedule>::~BasicClaim() {
-  if (publisher_ != nullptr && extent_.block_count != 0) publisher_->arena_.release(extent_, publisher_->holder_);
+  if (publisher_ != nullptr && extent_.block_count != 0 && publisher_->ring_->owned_by_this_process())
+    publisher_->arena_.release(extent_, publisher_->holder_);
 }
 
 }  // namespace fabric::ipc
