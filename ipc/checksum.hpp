@@ -16,9 +16,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "ipc/long_hash.hpp"
+
 namespace fabric::ipc {
 
-inline std::uint64_t hash_bytes(const void* data, std::size_t bytes) noexcept { return XXH3_64bits(data, bytes); }
+inline std::uint64_t hash_bytes(const void* data, std::size_t bytes) noexcept {
+  return bytes < kLongHash ? XXH3_64bits(data, bytes) : hash_long(data, bytes);
+}
 
 struct RecordMeta {
   std::uint64_t committed_word;
