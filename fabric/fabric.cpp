@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -10,6 +11,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "fabric/topic_directory.hpp"
 #include "fabric/topic_files.hpp"
 #include "ipc/checksum.hpp"
 #include "ipc/clock.hpp"
@@ -23,7 +25,8 @@ using ipc::make_error;
 using ipc::system_error;
 
 constexpr std::uint64_t kRecoveryPatienceNs = 10'000'000'000;
-constexpr auto kRecoveryNap = std::chrono::milliseconds(2);
+constexpr auto kNap = std::chrono::milliseconds(2);
+constexpr int kMostGenerations = 100;  // of a topic that is deleted and made anew while we look at it
 
 // Files for a group that cannot get into the fabric directory would be of no use to it.
 Result<void> check_mode(const std::string& directory, mode_t wanted) {
@@ -46,13 +49,13 @@ Result<void> create_partitions(const std::string& directory, const TopicOptions&
     ring.topic = options.name;
     ring.partition = partition;
     ring.partition_count = options.partitions;
-    auto file = ipc::RingFile::create(partition_file(directory, partition), ring);
+    auto file = ipc::RingFile::create(directory + "/" + partition_name(partition), ring);
     if (file) continue;
     auto error = file.error();
     error.message = "topic '" + options.name + "', partition " + std::to_string(partition) + ": " + error.message;
     return error;
   }
-  if (auto done = adopt_mode(directory, partition_file(directory, 0)); !done) return done;
+  if (auto done = adopt_mode(directory, directory + "/" + partition_name(0)); !done) return done;
   return options.ring.sync == ipc::SyncMode::none ? Result<void>() : sync_directory(directory);
 }
 
@@ -67,15 +70,13 @@ Result<void> check_place(const ipc::RingHeader& header, const std::string& topic
                                             topic + "'; move the file back, or restore the topic");
 }
 
-Result<std::uint32_t> count_partitions(const std::string& directory, const std::string& topic) {
-  const auto path = partition_file(directory, 0);
-  auto file = ipc::RingFile::attach(path, {.access = ipc::Access::read_only});
-  if (!file) return file.error();
-  const auto count = file->header().partition_count;
+Result<std::uint32_t> count_partitions(const ipc::RingHeader& header, const std::string& topic,
+                                       const std::string& path) {
+  const auto count = header.partition_count;
   if (count == 0 || count > kMaxPartitions)
     return make_error(ErrorCode::corrupt,
                       path + ": its header says " + std::to_string(count) + " partitions; run evf fsck");
-  if (auto placed = check_place(file->header(), topic, 0, count, path); !placed) return placed.error();
+  if (auto placed = check_place(header, topic, 0, count, path); !placed) return placed.error();
   return count;
 }
 
@@ -84,6 +85,8 @@ bool is_of_earlier_boot(const std::string& path) {
   return file && !file->of_this_boot();
 }
 
+bool is_recovering(const ipc::Error& error) { return error.code == ErrorCode::busy && error.system_errno == EAGAIN; }
+
 // Attaches; a ring of an earlier boot is recovered on the way, by us or by whoever was quicker.
 Result<std::shared_ptr<ipc::Ring>> attach_ring(const std::string& path, const ipc::AttachOptions& options) {
   const auto until_ns = ipc::monotonic_ns() + kRecoveryPatienceNs;
@@ -91,40 +94,112 @@ Result<std::shared_ptr<ipc::Ring>> attach_ring(const std::string& path, const ip
     auto ring = ipc::Ring::attach(path, options);
     const bool to_recover = !ring && ring.error().code == ErrorCode::incompatible &&
                             options.access == ipc::Access::read_write && is_of_earlier_boot(path);
-    if (!to_recover) return ring;
-    auto recovered = ipc::recover_ring(path);
-    if (recovered) continue;
-    if (recovered.error().code != ErrorCode::busy || ipc::monotonic_ns() >= until_ns) return recovered.error();
-    std::this_thread::sleep_for(kRecoveryNap);
+    if (ring || (!to_recover && !is_recovering(ring.error()))) return ring;
+    if (to_recover) {
+      auto recovered = ipc::recover_ring(path);
+      if (recovered) continue;
+      ring = recovered.error();
+    }
+    if (!is_recovering(ring.error()) || ipc::monotonic_ns() >= until_ns) return ring.error();
+    std::this_thread::sleep_for(kNap);
   }
 }
 
-std::string describe_member(const std::vector<ipc::MemberInfo>& members, ipc::MemberId id) {
-  for (const auto& member : members)
+ipc::RingFile& file_of(ipc::RingFile& file) { return file; }
+ipc::RingFile& file_of(const std::shared_ptr<ipc::Ring>& ring) { return ring->file(); }
+
+Error changes_all_the_time(const std::string& topic) {
+  return make_error(ErrorCode::busy, "topic '" + topic + "' is deleted and made anew all the time; try again");
+}
+
+// What `attach(path)` makes of every partition.
+template <class Attach, class File = typename std::invoke_result_t<Attach, std::string>::value_type>
+Result<std::vector<File>> attach_partitions(const std::string& directory, const std::string& name,
+                                            const Attach& attach) {
+  std::vector<File> files;
+  std::uint32_t count = 1;
+  for (std::uint32_t partition = 0; partition < count; ++partition) {
+    const auto path = directory + "/" + partition_name(partition);
+    auto file = attach(path);
+    if (!file) return file.error();
+    const auto& header = file_of(*file).header();
+    if (partition == 0) {
+      auto counted = count_partitions(header, name, path);
+      if (!counted) return counted.error();
+      count = *counted;
+      files.reserve(count);
+    }
+    if (auto placed = check_place(header, name, partition, count, path); !placed) return placed.error();
+    files.push_back(std::move(*file));
+  }
+  return files;
+}
+
+// Whether all partitions are these files. They are mapped, so their inodes have not been given to other files.
+template <class Files>
+bool are_in(const TopicDirectory& directory, Files& files) {
+  for (std::uint32_t i = 0; i < files.size(); ++i)
+    if (!directory.holds(i, file_of(files[i]).segment().identity())) return false;
+  return true;
+}
+
+// The same, and all of them are of one generation of the topic: partitions are attached by path one after another, so
+// it is checked afterwards that they lie in one directory and that the topic's name still stands for it.
+template <class Attach>
+auto attach_one_generation(const std::string& fabric_directory, const std::string& name, const Attach& attach)
+    -> decltype(attach_partitions(fabric_directory, name, attach)) {
+  if (auto named = check_topic_name(name); !named) return named.error();
+  for (int generation = 0; generation < kMostGenerations; ++generation) {
+    auto directory = TopicDirectory::open(fabric_directory, name);
+    if (!directory) return directory.error();
+    auto files = attach_partitions(directory->path(), name, attach);
+    if (directory->is_current() && (!files || are_in(*directory, *files))) return files;
+  }
+  return changes_all_the_time(name);
+}
+
+Result<ipc::RingFile> attach_to_look(const std::string& path) {
+  return ipc::RingFile::attach(path, {.access = ipc::Access::read_only});
+}
+
+std::string describe_member(const ipc::Members& members, ipc::MemberId id) {
+  for (const auto& member : members.list())
     if (member.id == id) return "process " + std::to_string(member.pid) + " (" + member.name + ")";
   return "a live process";
 }
 
 // Busy, naming the first live publisher or owner of a cursor.
-Result<void> check_unused(const std::string& fabric_directory, const std::string& topic, const std::string& path) {
-  auto file = ipc::RingFile::attach(path, {.access = ipc::Access::read_only});
-  if (!file) return file.error();
-  auto members = ipc::Members::open(fabric_directory);
-  if (!members) return members.error();
+Result<void> check_unused(const ipc::Members& members, const std::string& topic, const ipc::RingFile& file) {
   const auto busy = [&](ipc::MemberId owner, const std::string& what) {
-    return make_error(ErrorCode::busy, "topic '" + topic + "' is in use: " + describe_member(members->list(), owner) +
-                                           " " + what + " " + path + "; stop it, or delete by force");
+    return make_error(ErrorCode::busy, "topic '" + topic + "' is in use: " + describe_member(members, owner) + " " +
+                                           what + " " + file.path() + "; stop it, or delete by force");
   };
-  const auto& map = file->map();
+  const auto& map = file.map();
   for (std::uint32_t i = 0; i < map.max_publishers; ++i) {
     const auto owner = map.publishers[i].owner.load(std::memory_order_acquire);
-    if (owner != 0 && members->is_alive(owner)) return busy(owner, "publishes to");
+    if (owner != 0 && members.is_alive(owner)) return busy(owner, "publishes to");
   }
   for (const auto& cursor : ipc::list_cursors(map)) {
-    if (cursor.owner != 0 && members->is_alive(cursor.owner))
+    if (cursor.owner != 0 && members.is_alive(cursor.owner))
       return busy(cursor.owner, "owns cursor '" + cursor.name + "' of");
   }
   return {};
+}
+
+// True: deleted. False: somebody attached meanwhile, or another deleted it. (topic_directory.hpp, the left column.)
+Result<bool> delete_unused(const std::string& fabric_directory, const std::string& name,
+                           const TopicDirectory& directory, ipc::MemberId self) {
+  auto notice = DeletionNotice::post(directory, self);
+  if (!notice) return notice.error();
+  auto files = attach_partitions(directory.path(), name, attach_to_look);
+  if (!files) return files.error();
+  if (!are_in(directory, *files)) return false;
+  auto members = ipc::Members::open(fabric_directory);
+  if (!members) return members.error();
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // SYNC: topic-in-use
+  for (const auto& file : *files)
+    if (auto unused = check_unused(*members, name, file); !unused) return unused.error();
+  return notice->carry_out();
 }
 
 }  // namespace
@@ -158,7 +233,7 @@ Result<Fabric> Fabric::open(const std::string& directory, bool create) {
 }
 
 std::string Fabric::partition_path(const std::string& topic, std::uint32_t partition) const {
-  return partition_file(topics_directory(directory_) + "/" + topic, partition);
+  return topic_path(directory_, topic) + "/" + partition_name(partition);
 }
 
 Result<void> Fabric::create_topic(const TopicOptions& options) const {
@@ -170,8 +245,13 @@ Result<void> Fabric::create_topic(const TopicOptions& options) const {
   if (auto fits = check_mode(directory_, options.ring.file.mode); !fits) return fits;
   auto self = prepare_directory(directory_);
   if (!self) return self.error();
-  static_cast<void>(remove_private_leftovers(directory_));  // others' may not be ours to remove
-  if (::access((topics_directory(directory_) + "/" + options.name).c_str(), F_OK) == 0)
+  static_cast<void>(fabric::remove_leftovers(directory_));  // others' may not be ours to remove
+  const auto path = topic_path(directory_, options.name);
+  if (TopicDirectory::is_deleted(path))
+    return make_error(ErrorCode::busy, "topic '" + options.name + "' is deleted in " + directory_ +
+                                           ", but its files are not removed yet; try again, or run evf doctor --fix "
+                                           "as their owner");
+  if (::access(path.c_str(), F_OK) == 0)
     return make_error(ErrorCode::already_exists, "topic '" + options.name + "' exists in " + directory_ +
                                                      "; choose another name, or delete it first");
   auto building = PrivateDirectory::create(directory_, options.name, (*self)->id());
@@ -181,73 +261,77 @@ Result<void> Fabric::create_topic(const TopicOptions& options) const {
   return options.ring.sync == ipc::SyncMode::none ? Result<void>() : sync_directory(topics_directory(directory_));
 }
 
-// The topic's directory. Errors: invalid_argument, not_found.
-Result<std::string> Fabric::existing_topic(const std::string& name) const {
-  if (auto named = check_topic_name(name); !named) return named.error();
-  auto path = topics_directory(directory_) + "/" + name;
-  struct stat info {};
-  if (::stat(path.c_str(), &info) == 0) return path;
-  if (errno != ENOENT) return system_error("topic '" + name + "' in " + directory_, errno);
-  return make_error(ErrorCode::not_found, "topic '" + name + "' does not exist in " + directory_ +
-                                              "; create it, or choose one of those that are there");
-}
-
 Result<void> Fabric::delete_topic(const std::string& name, bool force) const {
-  auto path = existing_topic(name);
-  if (!path) return path.error();
-  if (!force) {
-    auto partitions = count_partitions(*path, name);
-    if (!partitions) return partitions.error();
-    for (std::uint32_t partition = 0; partition < *partitions; ++partition) {
-      if (auto unused = check_unused(directory_, name, partition_file(*path, partition)); !unused) return unused;
+  if (auto named = check_topic_name(name); !named) return named;
+  std::shared_ptr<ipc::Membership> self;
+  for (int generation = 0; generation < kMostGenerations; ++generation) {
+    auto directory = TopicDirectory::open(directory_, name);
+    if (!directory) return directory.error();
+    if (!self) {
+      auto prepared = prepare_directory(directory_);
+      if (!prepared) return prepared.error();
+      self = std::move(*prepared);
     }
+    const auto deleted =
+        force ? directory->mark_deleted() : delete_unused(directory_, name, *directory, self->id());
+    if (deleted && *deleted) {
+      static_cast<void>(fabric::remove_leftovers(directory_));
+      return directory->remove();
+    }
+    if (!deleted && directory->is_current()) return deleted.error();
   }
-  auto self = prepare_directory(directory_);
-  if (!self) return self.error();
-  auto taken = PrivateDirectory::take_topic(directory_, name, (*self)->id());
-  if (!taken) return taken.error();
-  static_cast<void>(remove_private_leftovers(directory_));
-  return taken->remove();
+  return changes_all_the_time(name);
 }
 
 Result<std::vector<std::string>> Fabric::topic_names() const { return list_topics(directory_); }
 
 Result<TopicInfo> Fabric::describe_topic(const std::string& name) const {
-  auto path = existing_topic(name);
-  if (!path) return path.error();
-  auto partitions = count_partitions(*path, name);
-  if (!partitions) return partitions.error();
-  TopicInfo info{.name = name, .partitions = *partitions};
-  for (std::uint32_t partition = 0; partition < *partitions; ++partition) {
-    const auto file_path = partition_file(*path, partition);
-    auto file = ipc::RingFile::attach(file_path, {.access = ipc::Access::read_only});
-    if (!file) return file.error();
-    if (auto placed = check_place(file->header(), name, partition, *partitions, file_path); !placed)
-      return placed.error();
-    if (partition == 0) info.header = file->header();
-    info.file_bytes += file->header().file_bytes;
-  }
+  auto files = attach_one_generation(directory_, name, attach_to_look);
+  if (!files) return files.error();
+  TopicInfo info{.name = name, .partitions = static_cast<std::uint32_t>(files->size()), .header = (*files)[0].header()};
+  for (const auto& file : *files) info.file_bytes += file.header().file_bytes;
   return info;
 }
 
 Result<std::shared_ptr<const Topic>> Fabric::topic(const std::string& name, ipc::Access access) const {
-  auto path = existing_topic(name);
-  if (!path) return path.error();
-  auto partitions = count_partitions(*path, name);
-  if (!partitions) return partitions.error();
+  auto rings = attach_one_generation(directory_, name, [&](const std::string& path) {
+    return attach_ring(path, {.access = access, .members_directory = directory_});
+  });
+  if (!rings) return rings.error();
   std::shared_ptr<Topic> topic(new Topic);
   topic->name_ = name;
-  for (std::uint32_t partition = 0; partition < *partitions; ++partition) {
-    const auto file_path = partition_file(*path, partition);
-    auto ring = attach_ring(file_path, {.access = access, .members_directory = directory_});
-    if (!ring) return ring.error();
-    if (auto placed = check_place((*ring)->file().header(), name, partition, *partitions, file_path); !placed)
-      return placed.error();
-    topic->rings_.push_back(std::move(*ring));
-  }
+  topic->rings_ = std::move(*rings);
   return std::shared_ptr<const Topic>(std::move(topic));
 }
 
-Result<std::size_t> Fabric::remove_leftovers() const { return remove_private_leftovers(directory_); }
+// topic_directory.hpp, the right column.
+Result<bool> Fabric::confirm(const Topic& topic, std::uint64_t timeout_ns) const {
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // SYNC: topic-in-use
+  const auto& members = topic.ring(0)->members();
+  const auto start_ns = ipc::monotonic_ns();
+  for (;;) {
+    auto directory = TopicDirectory::open(directory_, topic.name());
+    if (!directory && directory.error().code == ErrorCode::not_found) return false;
+    if (!directory) return directory.error();
+    auto deleters = directory->take_down_notices(members);
+    if (!deleters) return deleters.error();
+    if (deleters->empty()) return !directory->is_deleted() && are_in(*directory, topic.rings_);
+    if (ipc::monotonic_ns() - start_ns >= timeout_ns)
+      return make_error(ErrorCode::busy, "topic '" + topic.name() + "' is being deleted by " +
+                                             describe_member(members, deleters->front()) +
+                                             ", whose notice this process may not take down; try again");
+    std::this_thread::sleep_for(kNap);
+  }
+}
+
+Result<std::size_t> Fabric::count_leftovers() const { return fabric::count_leftovers(directory_); }
+
+Result<std::size_t> Fabric::remove_leftovers() const {
+  auto removed = fabric::remove_leftovers(directory_);
+  if (!removed) return removed;
+  auto files = remove_temporary_files(directory_);
+  if (!files) return files;
+  return *removed + *files;
+}
 
 }  // namespace fabric

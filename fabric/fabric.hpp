@@ -10,9 +10,9 @@
 //   consumer->ack();
 //
 // On disk (or in memory):  DIR/members   DIR/topics/NAME/0.ring, 1.ring, ...
-// A topic appears and disappears whole: it is made under another name and renamed. A creator killed half way leaves
-// only that other name, which the next create_topic() or delete_topic() removes once the creator is proven dead. Who
-// may take part is decided by mode and group of DIR, which `members` and `topics` follow; who may use a topic by those
+// A topic appears and disappears whole: it is made under another name and renamed, and deleted by one rename of a file
+// in it (topic_directory.hpp). What creators and deleters leave that are killed half way is removed by the next
+// create_topic() or delete_topic() once their death is proven. Who may take part is decided by mode and group of DIR, which `members` and `topics` follow; who may use a topic by those
 // of its files (TopicOptions.ring.file). Thread-safe: Fabric and Topic are immutable after they were opened.
 
 #include <cstdint>
@@ -77,22 +77,32 @@ class Fabric {
   // already_exists, no_space, permission. Atomic. Blocks on the file system.
   Result<void> create_topic(const TopicOptions& options) const;
   // Errors: not_found, busy (a live publisher, or a live reader with a cursor), corrupt or incompatible (so nobody can
-  // tell who uses it), permission. With `force` nobody is asked. Processes that have it mapped, or attach at this
-  // moment, keep what they have; nobody else finds it any more. Atomic.
+  // tell who uses it), permission. With `force` nobody is asked. Processes that have it mapped keep what they have;
+  // nobody else finds it any more. One that attaches at this moment either has it first, and then it is not deleted, or
+  // finds it gone (Producer::open and Consumer::join see to that; others: confirm()). Atomic.
   Result<void> delete_topic(const std::string& name, bool force = false) const;
   // Names, sorted. Entries that are no topics are left out.
   Result<std::vector<std::string>> topic_names() const;
   Result<TopicInfo> describe_topic(const std::string& name) const;
-  // Attaches to all partitions. Errors: not_found, permission, corrupt, incompatible, busy. A ring on disk of an
-  // earlier boot is recovered first (read-write only; waits up to 10 s while another process does it).
+  // Attaches to all partitions, all of one generation of the topic. Errors: not_found, permission, corrupt,
+  // incompatible, busy. A ring on disk of an earlier boot is recovered first (read-write only; waits up to 10 s while
+  // another process does it).
   Result<std::shared_ptr<const Topic>> topic(const std::string& name,
                                              ipc::Access access = ipc::Access::read_write) const;
+  // To be asked after publisher lines or cursors were taken in `topic`, before they are used. True: its name stands for
+  // it, and no unforced delete_topic() removes it for as long as they are held. False: it was deleted meanwhile; give
+  // them back and attach again. A delete that is under way is called off; where this process may not do that (no
+  // permission to write in the topic's directory), its end is waited for, at most `timeout_ns`. Errors: busy (then),
+  // permission, system.
+  Result<bool> confirm(const Topic& topic, std::uint64_t timeout_ns = 10'000'000'000) const;
   std::string partition_path(const std::string& topic, std::uint32_t partition) const;
-  // Removes what killed creators and deleters left; returns how many. create_topic() and delete_topic() do it as well.
+
+  // Temporary files and directories, rests of deleted topics: of those at work, and of those that were killed.
+  Result<std::size_t> count_leftovers() const;
+  // Removes those of the killed; returns how many. create_topic() and delete_topic() do it as well, for topics.
   Result<std::size_t> remove_leftovers() const;
 
  private:
-  Result<std::string> existing_topic(const std::string& name) const;
   explicit Fabric(std::string directory) : directory_(std::move(directory)) {}
   std::string directory_;
 };

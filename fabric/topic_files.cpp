@@ -1,19 +1,15 @@
 #include "fabric/topic_files.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <cstdio>
-#include <memory>
-#include <optional>
 
+#include "fabric/topic_directory.hpp"
 #include "ipc/file_lock.hpp"
+#include "ipc/segment.hpp"
 
 namespace fabric {
 namespace {
@@ -23,30 +19,23 @@ using ipc::make_error;
 using ipc::Result;
 using ipc::system_error;
 
-constexpr char kTopicsName[] = "/topics";
-constexpr char kPrivateSuffix[] = ".tmp";
-
-std::string topic_path(const std::string& fabric_directory, const std::string& topic) {
-  return topics_directory(fabric_directory) + "/" + topic;
+// Names in a directory. Errors: not_found, permission, system.
+Result<std::vector<std::string>> entries_at(const std::string& path) {
+  const ipc::Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return system_error("open directory " + path, errno);
+  return entries_of(directory.get(), path);
 }
 
-// Names in a directory, without "." and "..". Errors: not_found, permission.
-Result<std::vector<std::string>> entries_of(const std::string& path) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
-  if (!directory) return system_error("open directory " + path, errno);
-  std::vector<std::string> names;
-  errno = 0;
-  while (const auto* entry = ::readdir(directory.get())) {
-    const std::string name = entry->d_name;
-    if (name != "." && name != "..") names.push_back(name);
-  }
-  if (errno != 0) return system_error("read directory " + path, errno);
+// The same of DIR/topics, which need not be there yet.
+Result<std::vector<std::string>> entries_of_topics(const std::string& fabric_directory) {
+  auto names = entries_at(topics_directory(fabric_directory));
+  if (!names && names.error().code == ErrorCode::not_found) return std::vector<std::string>();
   return names;
 }
 
 // Partition files, and what a killed creator left beside them: nothing is deeper than one level.
 Result<void> remove_tree(const std::string& path) {
-  auto names = entries_of(path);
+  auto names = entries_at(path);
   if (!names) {
     if (names.error().code == ErrorCode::not_found) return {};
     return names.error();
@@ -57,40 +46,6 @@ Result<void> remove_tree(const std::string& path) {
   }
   if (::rmdir(path.c_str()) != 0 && errno != ENOENT) return system_error("remove directory " + path, errno);
   return {};
-}
-
-std::string hexadecimal(std::uint64_t value) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
-  return text;
-}
-
-Result<std::string> private_path(const std::string& fabric_directory, const std::string& topic, ipc::MemberId self) {
-  std::uint64_t random = 0;
-  if (::getrandom(&random, sizeof random, 0) != sizeof random)
-    return system_error("getrandom for a private name", errno);
-  return topics_directory(fabric_directory) + "/." + topic + "." + hexadecimal(self) + "." + hexadecimal(random) +
-         kPrivateSuffix;
-}
-
-// The member in ".NAME.<16 digits>.<16 digits>.tmp"; nullopt: not one of ours.
-std::optional<ipc::MemberId> owner_of(std::string_view name) {
-  constexpr std::size_t kTail = 1 + 16 + 1 + 16 + sizeof kPrivateSuffix - 1;
-  if (name.size() < kTail + 2 || name.front() != '.' || !name.ends_with(kPrivateSuffix)) return std::nullopt;
-  const auto tail = name.substr(name.size() - kTail);
-  if (tail[0] != '.' || tail[17] != '.') return std::nullopt;
-  ipc::MemberId owner = 0;
-  const auto [end, fault] = std::from_chars(tail.data() + 1, tail.data() + 17, owner, 16);
-  if (fault != std::errc() || end != tail.data() + 17 || owner == 0) return std::nullopt;
-  return owner;
-}
-
-// Renames without replacing anything; where the file system cannot say so, rename(2) still refuses to replace a
-// directory that is not empty.
-int rename_new(const std::string& from, const std::string& to) {
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
-  if (errno != EINVAL && errno != ENOSYS) return errno;
-  return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
 }
 
 // Mode and group of the fabric directory decide who takes part, so what lies in it follows them. Only its owner can do
@@ -106,28 +61,6 @@ Result<void> follow_directory(const std::string& path, const struct stat& direct
 }
 
 }  // namespace
-
-Result<void> check_topic_name(const std::string& name) {
-  const auto bad = [&](const std::string& why) {
-    return make_error(ErrorCode::invalid_argument,
-                      "topic name '" + name + "' " + why + "; use 1 to 120 of the characters A-Z a-z 0-9 . _ -");
-  };
-  if (name.empty()) return bad("is empty");
-  if (name.size() > kMaxTopicName) return bad("has " + std::to_string(name.size()) + " bytes");
-  if (name.front() == '.') return bad("starts with a dot");
-  const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-           c == '-';
-  };
-  if (!std::all_of(name.begin(), name.end(), allowed)) return bad("has other characters");
-  return {};
-}
-
-std::string topics_directory(const std::string& fabric_directory) { return fabric_directory + kTopicsName; }
-
-std::string partition_file(const std::string& topic_directory, std::uint32_t partition) {
-  return topic_directory + "/" + std::to_string(partition) + ".ring";
-}
 
 Result<std::shared_ptr<ipc::Membership>> prepare_directory(const std::string& fabric_directory) {
   struct stat directory {};
@@ -145,19 +78,11 @@ Result<std::shared_ptr<ipc::Membership>> prepare_directory(const std::string& fa
 
 Result<PrivateDirectory> PrivateDirectory::create(const std::string& fabric_directory, const std::string& topic,
                                                   ipc::MemberId self) {
-  auto path = private_path(fabric_directory, topic, self);
-  if (!path) return path.error();
-  if (::mkdir(path->c_str(), 0700) != 0) return system_error("create directory " + *path, errno);
-  return PrivateDirectory(std::move(*path));
-}
-
-Result<PrivateDirectory> PrivateDirectory::take_topic(const std::string& fabric_directory, const std::string& topic,
-                                                      ipc::MemberId self) {
-  auto path = private_path(fabric_directory, topic, self);
-  if (!path) return path.error();
-  const auto from = topic_path(fabric_directory, topic);
-  if (const int failure = rename_new(from, *path); failure != 0) return system_error("take " + from + " away", failure);
-  return PrivateDirectory(std::move(*path));
+  auto name = private_name("." + topic, self);
+  if (!name) return name.error();
+  auto path = topic_path(fabric_directory, *name);
+  if (::mkdir(path.c_str(), 0700) != 0) return system_error("create directory " + path, errno);
+  return PrivateDirectory(std::move(path));
 }
 
 PrivateDirectory::~PrivateDirectory() {
@@ -166,19 +91,13 @@ PrivateDirectory::~PrivateDirectory() {
 
 Result<void> PrivateDirectory::publish(const std::string& fabric_directory, const std::string& topic) {
   const auto to = topic_path(fabric_directory, topic);
-  const int failure = rename_new(path_, to);
+  const int failure = rename_new(AT_FDCWD, path_, to);
   if (failure == EEXIST || failure == ENOTEMPTY || failure == ENOTDIR)
     return make_error(ErrorCode::already_exists, "topic '" + topic + "' exists in " + fabric_directory +
                                                      "; choose another name, or delete it first");
   if (failure != 0) return system_error("rename " + path_ + " to " + to, failure);
   path_.clear();
   return {};
-}
-
-Result<void> PrivateDirectory::remove() {
-  auto removed = remove_tree(path_);
-  if (removed) path_.clear();
-  return removed;
 }
 
 Result<void> adopt_mode(const std::string& topic_directory, const std::string& file) {
@@ -202,35 +121,66 @@ Result<void> sync_directory(const std::string& path) {
   return {};
 }
 
-Result<std::size_t> remove_private_leftovers(const std::string& fabric_directory) {
-  const auto topics = topics_directory(fabric_directory);
-  auto names = entries_of(topics);
-  if (!names) {
-    if (names.error().code == ErrorCode::not_found) return std::size_t{0};
-    return names.error();
+Result<std::size_t> count_leftovers(const std::string& fabric_directory) {
+  auto own = entries_at(fabric_directory);
+  if (!own) return own.error();
+  auto names = entries_of_topics(fabric_directory);
+  if (!names) return names.error();
+  auto found = count_temporaries(*own) + count_temporaries(*names);
+  for (const auto& name : *names) {
+    if (!check_topic_name(name)) continue;
+    if (const auto topic = TopicDirectory::open_any(fabric_directory, name)) found += topic->count_leftovers();
   }
+  return found;
+}
+
+Result<std::size_t> remove_leftovers(const std::string& fabric_directory) {
+  auto names = entries_of_topics(fabric_directory);
+  if (!names) return names.error();
   auto members = ipc::Members::open(fabric_directory);
   if (!members) return members.error();
   std::size_t removed = 0;
+  Result<std::size_t> outcome(removed);
+  const auto note = [&](const Result<std::size_t>& done) {
+    if (done) removed += *done;
+    if (!done && outcome) outcome = done.error();
+  };
   for (const auto& name : *names) {
-    const auto owner = owner_of(name);
-    if (!owner || members->is_alive(*owner)) continue;
-    if (auto done = remove_tree(topics + "/" + name); !done) return done.error();
-    ++removed;
+    if (const auto owner = owner_of(name); owner && !members->is_alive(*owner)) {
+      const auto done = remove_tree(topic_path(fabric_directory, name));
+      note(done ? Result<std::size_t>(1) : done.error());
+    } else if (check_topic_name(name)) {
+      if (const auto topic = TopicDirectory::open_any(fabric_directory, name)) note(topic->remove_leftovers(*members));
+    }
+  }
+  return outcome ? Result<std::size_t>(removed) : outcome;
+}
+
+Result<std::size_t> remove_temporary_files(const std::string& fabric_directory) {
+  auto names = entries_of_topics(fabric_directory);
+  if (!names) return names.error();
+  auto removed = ipc::remove_stale_temporaries(fabric_directory);
+  for (const auto& name : *names) {
+    if (!removed) return removed;
+    if (!check_topic_name(name)) continue;
+    auto more = ipc::remove_stale_temporaries(topic_path(fabric_directory, name));
+    if (more) {
+      *removed += *more;
+    } else if (more.error().code != ErrorCode::not_found && more.error().system_errno != ENOTDIR) {
+      return more;
+    }
   }
   return removed;
 }
 
 Result<std::vector<std::string>> list_topics(const std::string& fabric_directory) {
-  const auto topics = topics_directory(fabric_directory);
-  auto names = entries_of(topics);
-  if (!names) {
-    if (names.error().code == ErrorCode::not_found) return std::vector<std::string>();
-    return names.error();
-  }
+  auto names = entries_of_topics(fabric_directory);
+  if (!names) return names;
   std::erase_if(*names, [&](const std::string& name) {
+    if (!check_topic_name(name)) return true;
+    const auto path = topic_path(fabric_directory, name);
     struct stat file {};
-    return !check_topic_name(name) || ::stat(partition_file(topics + "/" + name, 0).c_str(), &file) != 0 ||
+    return TopicDirectory::is_deleted(path) || ::stat((path + "/" + partition_name(0)).c_str(), &file) != 0 ||
            !S_ISREG(file.st_mode);
   });
   std::sort(names->begin(), names->end());

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <limits>
+#include <string>
 
 #include "ipc/file_lock.hpp"
 
@@ -172,10 +174,13 @@ std::int64_t realtime_bias_ns() noexcept {
   return bias;
 }
 
-std::array<std::uint8_t, 16> boot_id() noexcept {
-  std::array<std::uint8_t, 16> id{};
+Result<BootId> boot_id() {
+  constexpr char kPath[] = "/proc/sys/kernel/random/boot_id";
+  BootId id{};
   char text[64];
-  const std::size_t length = read_small_file("/proc/sys/kernel/random/boot_id", text, sizeof text);
+  errno = 0;
+  const std::size_t length = read_small_file(kPath, text, sizeof text);
+  const int failure = length == 0 ? errno : 0;
   std::size_t digits = 0;
   for (std::size_t i = 0; i < length && digits < 32; ++i) {
     const char c = text[i];
@@ -186,7 +191,11 @@ std::array<std::uint8_t, 16> boot_id() noexcept {
     id[digits / 2] = static_cast<std::uint8_t>((id[digits / 2] << 4) | value);
     ++digits;
   }
-  return digits == 32 ? id : std::array<std::uint8_t, 16>{};
+  if (digits == 32 && id != BootId{}) return id;
+  if (failure == EMFILE || failure == ENFILE) return system_error(std::string("read ") + kPath, failure);
+  return Error{ErrorCode::unsupported, failure,
+               std::string(kPath) + (length == 0 ? " cannot be read" : " holds no id") +
+                   ": whether a ring is of this boot cannot be told; mount /proc, with its sys"};
 }
 
 }  // namespace fabric::ipc

@@ -15,6 +15,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "ipc/result.hpp"
+
 #if defined(__x86_64__)
 #include <x86intrin.h>
 #endif
@@ -75,7 +77,10 @@ bool counter_is_trusted(std::string_view clock_source, bool invariant_flag) noex
 std::uint64_t monotonic_ns() noexcept;
 // Unix time minus CLOCK_MONOTONIC, now; exact to about 100 ns. Thread-safe.
 std::int64_t realtime_bias_ns() noexcept;
-// This boot's id (/proc/sys/kernel/random/boot_id), all zero where it cannot be read. Thread-safe.
-std::array<std::uint8_t, 16> boot_id() noexcept;
+
+// This boot's id (/proc/sys/kernel/random/boot_id), never all zero. Not remembered: three system calls. Thread-safe.
+// Errors: unsupported (not there, or no id), system (no descriptor left).
+using BootId = std::array<std::uint8_t, 16>;
+Result<BootId> boot_id();
 
 }  // namespace fabric::ipc

@@ -3,10 +3,11 @@
 //
 // A name is claimed by putting its hash into the state word of a free line, and then looking whether another line has it too:
 // whoever sees another gives way. Of two that create one name at the same time at most one goes on; both may give way and
-// try again. A line whose creator died is freed by the next. No lock, so nobody waits for a stopped creator (its name
-// is `busy`).
+// try again. A line whose creator died is freed by the next. No lock between processes, so nobody waits for a stopped creator,
+// mover or deleter: its name is `busy`, and may be taken from it by force.
 //
-// Thread-safe: all functions. Not for hot paths.
+// Whoever changes a line owns it first (cursor_line.hpp). Thread-safe: all functions; the threads of one process take turns. Not for
+// hot paths. In a forked child, whose rings are its parent's, everything that changes something is refused as invalid_argument.
 
 #include <optional>
 #include <string>
@@ -28,19 +29,23 @@ struct CursorOptions {
 struct OwnedCursor {
   std::uint32_t index = 0;
   std::uint64_t position_word = 0;  // as last written by us: what an ack expects
+  std::uint64_t state_word = 0;     // as we left it: another generation says that the cursor was taken
   bool created = false;
 };
 
 // Finds or creates the cursor and takes it. A new one starts at `start`, or as near after it as publishers still allow.
 // Errors: invalid_argument (name; flags that differ from the existing cursor's), busy (its owner is alive, or it is being created),
-// no_space (all cursor lines in use), permission (read-only ring).
+// no_space (all cursor lines in use), permission (read-only ring), corrupt (it stands beyond the tail).
 Result<OwnedCursor> acquire_cursor(const Ring& ring, const CursorOptions& options, std::uint64_t start);
 
 // Leaves the cursor: durable ones keep their position, others are freed. Nothing happens if we were fenced.
 void release_cursor(const Ring& ring, const OwnedCursor& cursor) noexcept;
 
-// Moves an owner-less cursor (or with `take_over` any) to `sequence`; deletes it. Errors: not_found, busy, permission.
+// Moves an owner-less cursor (or with `take_over` any: its owner is fenced, and one that is still being created is undone) to
+// `sequence`, or as near after it as publishers still allow. It is nobody's afterwards. Errors: not_found, busy, permission,
+// invalid_argument (not a sequence that the ring retains for gating readers; an ephemeral cursor).
 Result<void> move_cursor(const Ring& ring, const std::string& name, std::uint64_t sequence, bool take_over = false);
+// Deletes an owner-less cursor. Errors: not_found, busy, permission.
 Result<void> delete_cursor(const Ring& ring, const std::string& name);
 
 struct CursorInfo {

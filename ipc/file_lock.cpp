@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,6 +15,8 @@ namespace fabric::ipc {
 namespace {
 
 constexpr std::size_t kPage = 4096;  // the kernel rounds lengths up to its own page
+constexpr std::int64_t kTrialLocks = std::int64_t{1} << 60;  // no other lock lies in [2^60, 2^60 + 2^48)
+constexpr int kTrials = 8;
 
 constinit std::mutex fork_mutex;  // no constructor to run and none to destroy it: threads may outlive static objects
 
@@ -54,11 +58,20 @@ int try_lock(int descriptor, LockKind kind, std::int64_t offset) noexcept {
   return errno == EACCES ? EAGAIN : errno;  // POSIX lets a system say either
 }
 
-std::optional<bool> is_locked(int descriptor, std::int64_t offset) noexcept {
+std::optional<HeldLock> held_lock(int descriptor, std::int64_t offset) noexcept {
   struct flock lock = lock_of(F_WRLCK, offset);
   if (::fcntl(descriptor, F_OFD_GETLK, &lock) != 0) return std::nullopt;
-  return lock.l_type != F_UNLCK;
+  if (lock.l_type == F_UNLCK) return HeldLock::none;
+  return lock.l_type == F_RDLCK ? HeldLock::shared : HeldLock::exclusive;
 }
+
+std::optional<bool> is_locked(int descriptor, std::int64_t offset) noexcept {
+  const auto held = held_lock(descriptor, offset);
+  if (!held) return std::nullopt;
+  return *held != HeldLock::none;
+}
+
+std::atomic<bool> KeptLock::mappings_hold_{true};
 
 int KeptLock::keep(int descriptor) noexcept {
   release();
@@ -68,7 +81,9 @@ int KeptLock::keep(int descriptor) noexcept {
   *owned_ = 1;
   int failure = ::madvise(page, kPage, MADV_WIPEONFORK) == 0 ? 0 : errno;
   if (failure == 0) {
-    void* mapping = ::mmap(nullptr, kPage, PROT_NONE, MAP_SHARED, descriptor, 0);
+    const bool holds = mappings_hold_.load(std::memory_order_relaxed);  // relaxed: a test sets it before
+    void* mapping = holds ? ::mmap(nullptr, kPage, PROT_NONE, MAP_SHARED, descriptor, 0)
+                          : ::mmap(nullptr, kPage, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (mapping == MAP_FAILED) {
       failure = errno;
     } else {
@@ -86,6 +101,62 @@ void KeptLock::release() noexcept {
   if (owned_ != nullptr) ::munmap(owned_, kPage);
   mapping_ = nullptr;
   owned_ = nullptr;
+}
+
+namespace {
+
+int open_for_lock(const char* path) noexcept {
+  return ::open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+}
+
+// A random byte: what it shows is our own lock, never somebody else's trial.
+int try_kept_lock(const char* path) noexcept {
+  const Descriptor witness(open_for_lock(path));
+  Descriptor file(open_for_lock(path));
+  if (!witness || !file) return errno;
+  std::int64_t offset = 0;
+  if (::getrandom(&offset, 6, 0) != 6) return EAGAIN;
+  offset += kTrialLocks;
+  if (const int failure = try_lock(file.get(), LockKind::exclusive, offset); failure != 0) return failure;
+  KeptLock kept;
+  if (const int failure = kept.keep(file.get()); failure != 0) return failure;
+  file.reset();
+  return is_locked(witness.get(), offset) == true ? 0 : EOPNOTSUPP;
+}
+
+}  // namespace
+
+int check_kept_locks(const char* path) noexcept {
+  const ForkWindow window;
+  int failure = EAGAIN;
+  for (int i = 0; i < kTrials && failure == EAGAIN; ++i) failure = try_kept_lock(path);
+  return failure;
+}
+
+int hold_lock(const char* path, FileIdentity identity, LockKind kind, std::int64_t offset, KeptLock& lock) noexcept {
+  if (const int failure = check_kept_locks(path); failure != 0) return failure;
+  const ForkWindow window;
+  const Descriptor file(open_for_lock(path));
+  struct stat status = {};
+  if (!file || ::fstat(file.get(), &status) != 0) return errno;
+  if (FileIdentity{status.st_dev, status.st_ino} != identity) return ESTALE;
+  const int failure = try_lock(file.get(), kind, offset);
+  return failure != 0 ? failure : lock.keep(file.get());
+}
+
+Error lock_error(const std::string& what, int failure) {
+  if (failure == EOPNOTSUPP) {
+    return {ErrorCode::unsupported, failure,
+            what + ": this file system (overlayfs, as in a container's root, is one) drops a lock with its descriptor, so "
+                   "nobody who uses it can be proven alive; use a directory on tmpfs (/dev/shm), ext4, xfs or btrfs, in a "
+                   "container a volume"};
+  }
+  Error error = system_error(what, failure);
+  if (failure == EINVAL || failure == ENOLCK) {
+    error.code = ErrorCode::unsupported;
+    error.message += "; needs open-file-description locks and MADV_WIPEONFORK (Linux 4.14, a local file system)";
+  }
+  return error;
 }
 
 }  // namespace fabric::ipc

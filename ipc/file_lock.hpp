@@ -14,11 +14,19 @@
 // children that share the memory (vfork, CLONE_VM). All of these err to the safe side: the dead is believed alive for
 // longer.
 //
+// Not every file system lets a mapping hold the description: on overlayfs (the root of a container) it holds the file
+// underneath, and the lock goes with the descriptor although the process lives. check_kept_locks() finds that out by
+// trying, and whoever keeps a lock asks it first: a process that cannot prove that it lives must not take part.
+//
 // Thread-safe: functions and ForkWindow; objects are not.
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
+
+#include "ipc/result.hpp"
 
 namespace fabric::ipc {
 
@@ -59,8 +67,10 @@ enum class LockKind : std::uint8_t { shared, exclusive };
 // needs a readable descriptor, an exclusive one a writable one.
 int try_lock(int descriptor, LockKind kind, std::int64_t offset) noexcept;
 
-// Whether any lock on the byte is held through another description; a readable descriptor suffices. Empty: cannot be
-// told.
+// What is held on the byte through other descriptions; a readable descriptor suffices. Empty: cannot be told.
+enum class HeldLock : std::uint8_t { none, shared, exclusive };
+std::optional<HeldLock> held_lock(int descriptor, std::int64_t offset) noexcept;
+// Whether any is.
 std::optional<bool> is_locked(int descriptor, std::int64_t offset) noexcept;
 
 // Keeps a description, and with it its locks, alive. Movable.
@@ -90,6 +100,24 @@ class KeptLock {
  private:
   void* mapping_ = nullptr;         // MAP_SHARED, MADV_DONTFORK, never accessed: a reference to the description
   std::uint64_t* owned_ = nullptr;  // a private page with MADV_WIPEONFORK: 1 here, 0 in a child
+
+  friend struct KeptLockPeer;  // tests: a file system whose mappings hold nothing
+  static std::atomic<bool> mappings_hold_;
 };
+
+// Whether a KeptLock on the file at `path` outlives its descriptor: takes one on a random byte far behind the data and
+// looks for it through another description. Returns 0, EOPNOTSUPP (it does not), or errno. Takes a ForkWindow.
+int check_kept_locks(const char* path) noexcept;
+
+// Device and inode: tells whether a path still names the file that is meant.
+using FileIdentity = std::pair<std::uint64_t, std::uint64_t>;
+
+// Opens `path` for writing, locks one byte and keeps the lock, all in a ForkWindow of its own; check_kept_locks()
+// included. Returns 0, EAGAIN (another description holds it), ESTALE (the path names another file than `identity`),
+// EOPNOTSUPP (cannot be kept here), or errno.
+int hold_lock(const char* path, FileIdentity identity, LockKind kind, std::int64_t offset, KeptLock& lock) noexcept;
+
+// The failure of one of the above, with what to do. `what`: "lock FILE to do this".
+Error lock_error(const std::string& what, int failure);
 
 }  // namespace fabric::ipc

@@ -61,7 +61,16 @@ struct CursorWord {
     return state(word) == CursorState::joining || state(word) == CursorState::active;
   }
   static constexpr bool gates(std::uint64_t word) noexcept { return in_use(word) && (flags(word) & kGating) != 0; }
+  // Outlives its owner.
+  static constexpr bool stays(std::uint64_t word) noexcept { return state(word) == CursorState::active && (flags(word) & kDurable) != 0; }
 };
+
+// Whether the line, in use as `word`, is only to be cleared away: its maker, who alone it gated for, has lost it.
+inline bool is_abandoned(const CursorLine& cursor, std::uint64_t word) noexcept {
+  if (CursorWord::stays(word)) return false;
+  const auto owner = cursor.owner.load(std::memory_order_acquire), maker = cursor.maker.load(std::memory_order_acquire);
+  return maker != 0 && owner != maker;
+}
 
 // The slowest gating cursor: its position, or `head` and no index when none gates.
 struct Slowest {
@@ -77,7 +86,8 @@ Slowest find_slowest(const RingMap& map, std::uint64_t head, std::uint64_t limit
     Schedule::point(Step::scan_cursors);
     const auto& cursor = map.cursors[i];
     // SYNC: cursor-join (seq_cst: a joiner's store is seen by every refresh that loaded the gate after it joined)
-    if (!CursorWord::gates(cursor.state.load(std::memory_order_seq_cst))) continue;
+    const auto word = cursor.state.load(std::memory_order_seq_cst);
+    if (!CursorWord::gates(word) || is_abandoned(cursor, word)) continue;
     // SYNC: cursor-ack (acquire: the reader is done with everything below its position)
     const auto position = PositionWord::sequence(cursor.position.load(std::memory_order_acquire));
     // By G3 no intact gating cursor lies below limit - N; one that does is damaged or still joining, and holds at L - N.

@@ -177,6 +177,8 @@ static_assert(sizeof(PublisherLine) == 128);
 //           owner's CAS fails.
 // state:    generation << 48 | 40 bits of the name's hash << 8 | flags << 4 | CursorState. The hash stands in the word that
 //           is claimed, so two who create one name see each other before either has written it out.
+// maker:    a cursor that does not outlive its reader gates for that reader alone: when `owner` names another it is being cleared
+//           away, and whoever does so may stop there. 0, as in older files: it gates whoever owns it.
 enum class CursorState : std::uint8_t { free = 0, joining = 1, active = 2 };
 enum CursorFlags : std::uint8_t { kGating = 1, kDurable = 2 };
 inline constexpr std::size_t kMaxName = 63;
@@ -187,7 +189,8 @@ struct CursorLine {
   SharedWord owner;  // member id, 0: nobody. Claimed by CAS.
   SharedWord acked_at_ns;
   SharedWord created_at_ns;
-  SharedWord reserved0[3];
+  SharedWord maker;  // member id of its creator; written before the line is in use
+  SharedWord reserved0[2];
   SharedWord name[8];  // zero-terminated text, written while joining
   SharedWord reserved1[16];
 };

@@ -161,15 +161,36 @@ struct Registration {
   KeptLock lock;
 };
 
-int lock_free_index(int descriptor, std::uint32_t& index) noexcept {
+int unlock(int descriptor, std::int64_t offset) noexcept {
+  struct flock lock = {};
+  lock.l_type = F_UNLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = offset;
+  lock.l_len = 1;
+  return ::fcntl(descriptor, F_OFD_SETLK, &lock) == 0 ? 0 : errno;
+}
+
+std::int64_t member_byte(std::uint32_t index) noexcept { return kMemberLockOffset + index; }
+std::int64_t claim_byte(std::uint32_t index) noexcept { return kMemberLockOffset + kMaxMembers + index; }
+
+// Locks the claim byte of an index that has no live member: nobody else can get one there until it is released.
+int claim_index(int descriptor, std::uint32_t& index) noexcept {
   for (index = 0; index < kMaxMembers; ++index) {
-    const int failure = try_lock(descriptor, LockKind::exclusive, kMemberLockOffset + index);
-    if (failure != EAGAIN) return failure;
+    auto taken = is_locked(descriptor, member_byte(index));
+    if (!taken) return errno;
+    if (*taken) continue;
+    const int failure = try_lock(descriptor, LockKind::exclusive, claim_byte(index));
+    if (failure == EAGAIN) continue;
+    if (failure != 0) return failure;
+    taken = is_locked(descriptor, member_byte(index));  // again: only now nobody else can take it
+    if (!taken) return errno;
+    if (!*taken) return 0;
+    if (const int refused = unlock(descriptor, claim_byte(index)); refused != 0) return refused;
   }
   return ENOSPC;
 }
 
-// Under the lock of `index`: raises the generation and writes the entry, by one pwrite.
+// Under the claim of `index`: raises the generation and writes the entry, by one pwrite.
 int write_entry(int descriptor, std::uint32_t index, MemberEntry entry, MemberId& id) noexcept {
   MemberEntry former;
   if (!read_at(descriptor, entry_offset(index), former)) return errno;
@@ -207,10 +228,12 @@ Registration register_member(const char* path, const MemberEntry& entry) noexcep
       is_intact(header) && (header.version != kMembersVersion || header.entry_bytes != sizeof(MemberEntry));
   if (result.foreign_layout) return result;
   std::uint32_t index = 0;
-  if (failed(Step::lock, lock_free_index(file.get(), index))) return result;
+  if (failed(Step::lock, claim_index(file.get(), index))) return result;
   result.replaced = !names_same_file(path, file.get());
   if (result.replaced) return result;
   if (failed(Step::write, write_entry(file.get(), index, entry, result.id))) return result;
+  if (failed(Step::lock, try_lock(file.get(), LockKind::exclusive, member_byte(index)))) return result;
+  if (failed(Step::lock, unlock(file.get(), claim_byte(index)))) return result;
   failed(Step::keep, result.lock.keep(file.get()));
   return result;
 }
@@ -223,13 +246,9 @@ Error registration_error(const Registration& result, const std::string& path) {
     return make_error(ErrorCode::no_space, path + ": all " + std::to_string(kMaxMembers) +
                                                " members are alive; end some, or use another fabric directory");
   }
-  Error error = system_error(to_string(result.step) + path, result.failure);
-  const bool refused = result.failure == EINVAL || result.failure == ENOLCK;
-  if (refused && (result.step == Step::lock || result.step == Step::keep)) {
-    error.code = ErrorCode::unsupported;
-    error.message += "; needs open-file-description locks and MADV_WIPEONFORK (Linux 4.14, a local file system)";
-  }
-  return error;
+  const auto what = to_string(result.step) + path;
+  const bool locking = result.step == Step::lock || result.step == Step::keep;
+  return locking ? lock_error(what, result.failure) : system_error(what, result.failure);
 }
 
 // One per directory of this process. Entries are spliced in and out, so nothing is allocated or freed in a ForkWindow,
@@ -342,11 +361,13 @@ Result<std::shared_ptr<Membership>> Membership::enter(const std::string& directo
     if (*missing) {
       if (auto created = create_members_file(path, mode); !created) return created.error();
     }
+    if (check_kept_locks(path.c_str()) == EOPNOTSUPP) return lock_error("keep a lock on " + path, EOPNOTSUPP);
     Registration result = register_member(path.c_str(), entry);
     if (result.replaced || (result.step == Step::open && result.failure == ENOENT)) continue;
     if (result.foreign_layout || result.failure != 0) return registration_error(result, path);
     membership->id_ = result.id;
     membership->lock_ = std::move(result.lock);
+    static_cast<void>(remove_stale_temporaries(directory, "members"));  // of creators that were killed
     return membership;
   }
   return make_error(ErrorCode::busy, path + " is replaced again and again; find out by whom");

@@ -10,29 +10,41 @@
 //   - pid reuse is harmless (no pid is ever compared), and so are pid namespaces (containers share the inode).
 // fork and exec are covered by file_lock.hpp, which says what remains.
 //
-// A MemberId is never reused: index of the byte, and a generation that each registration raises, once it holds the
-// lock. Generations are microseconds of Unix time (raised above the entry's former one), so that ids given by a members
+// Where a mapping does not keep the lock (overlayfs) nobody is admitted: a fabric directory there is refused.
+//
+// A MemberId is never reused: index of the byte, and a generation that each registration raises before it takes the
+// lock. Registrants of one index exclude each other by a second byte:
+//
+//     lock claim byte ── member byte free? ── write entry, of a later generation ── lock member byte ── keep
+//
+// Counter-example that this order prevents: a registrant takes the member byte first and is stopped before it has
+// written its entry; the entry still names the dead predecessor, whose byte is locked, so it is alive for as long as the
+// registrant stands still. Generations are microseconds of Unix time (raised above the entry's former one), so that ids given by a members
 // file that was deleted meanwhile are recognised: they are older than the file.
 //
 // Decision table of is_alive(id):
-//   | entry at the id's index                | lock of the byte | verdict | | the same id                            |
-//   held             | alive (or its successor has not raised the generation  | | |                  | yet: the safe
-//   answer, corrected at its next step)      | | the same id                            | free             | dead | |
-//   intact, of a later generation          | any              | dead: somebody registered since, which takes the lock |
-//   | damaged, empty, of an earlier one      | held             | alive | | damaged, empty, of an earlier one      |
-//   free             | dead                                                   | the id is older than the file, or the
-//   file is missing, unreadable or no file: unknown, which counts as alive, so that nothing is reclaimed. (Not for an
-//   entry with the same id.) Id 0 is nobody: dead.
+//   | entry at the id's index           | lock of the byte | verdict                                            |
+//   | the same id                       | held             | alive (or taken between the two looks: look again) |
+//   | the same id                       | free             | dead                                               |
+//   | intact, of a later generation     | any              | dead: somebody registered since the byte was free  |
+//   | damaged, empty, of an earlier one | held             | alive                                              |
+//   | damaged, empty, of an earlier one | free             | dead                                               |
+// The id is older than the file, or the file is missing, unreadable or no file: unknown, which counts as alive, so that
+// nothing is reclaimed. (Not for an entry with the same id.) Id 0 is nobody: dead.
+//
+// What delays a proof of death: the kernel tears memory down after it has written a core dump, so a large one keeps its
+// process alive for as long as that takes. Bound it (ulimit -c, coredump_filter) where fail-over must be quick.
 //
 // Everything in the file but the locks is input: entries and header carry a hash, so damage gives a wrong or missing
 // name, and a verdict of death never while the lock is held (but by intact bytes that were forged). Deleting the file
 // under live members is a mistake, caught unless the wall clock was also set back: do not.
 //
 // The file: a header, then kMaxMembers entries, all read by pread and written by pwrite (no SIGBUS, whatever its size).
-// The lock of index i is the byte kMemberLockOffset + i, beyond the data.
+// The lock of index i is the byte kMemberLockOffset + i, beyond the data; its claim byte lies kMaxMembers behind it and
+// is held during a registration only.
 //
 //   0        4096                                  4096 + 4096 * 80            1 << 32
-//   | header | entry 0 | entry 1 | ... | entry 4095 |        (nothing)         | 4096 lock bytes, no data
+//   | header | entry 0 | entry 1 | ... | entry 4095 |        (nothing)         | 4096 + 4096 lock bytes, no data
 
 #include <sys/types.h>
 
@@ -81,7 +93,8 @@ class Membership {
   // Registers on first use, creating the members file (`mode` exactly) if need be; later calls return the same object,
   // also by another path to the directory. In a forked child it registers anew, as another member. Blocks on the file
   // system. Errors: permission, not_found (directory), no_space (4096 live members), corrupt (members is no regular
-  // file), incompatible (members of another layout), unsupported (no OFD locks, no MADV_WIPEONFORK), system.
+  // file), incompatible (members of another layout), unsupported (no OFD locks, none that a mapping keeps, no
+  // MADV_WIPEONFORK), system. Removes what killed creators of the members file left.
   static Result<std::shared_ptr<Membership>> join(const std::string& directory, mode_t mode = 0600);
   ~Membership();  // leaves: releases the lock
   Membership(const Membership&) = delete;

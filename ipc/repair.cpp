@@ -1,12 +1,17 @@
 #include "ipc/repair.hpp"
 
-#include "ipc/gate.hpp"
+#include "ipc/cursor_line.hpp"
 
 namespace fabric::ipc {
 
 bool reclaim_publisher_line(const Ring& ring, std::uint32_t index) noexcept {
   auto& line = ring.map().publishers[index];
-  if (line.owner.load(std::memory_order_acquire) == 0) return false;
+  auto lease = ring.map().control->lease.load(std::memory_order_acquire);
+  const auto owner = line.owner.load(std::memory_order_acquire);
+  if (owner == 0 || !ring.writable() || !ring.owned_by_this_process() || ring.is_alive(owner)) return false;
+  // The lease goes before the line: a line that is taken has a live owner, and a lease that named it would pass for held.
+  if ((lease & 0xffff) == index + 1)
+    ring.map().control->lease.compare_exchange_strong(lease, lease & ~std::uint64_t{0xffff}, std::memory_order_acq_rel);
   if (!ring.take_ownership(line.owner)) return false;
   // From here on only we write the line: member ids are never reused, so no other repair can believe that it owns it.
   line.incarnation.fetch_add(1, std::memory_order_acq_rel);
@@ -17,31 +22,45 @@ bool reclaim_publisher_line(const Ring& ring, std::uint32_t index) noexcept {
   return true;
 }
 
-bool reclaim_cursor(const Ring& ring, std::uint32_t index) noexcept {
-  auto& cursor = ring.map().cursors[index];
-  auto word = cursor.state.load(std::memory_order_acquire);
+namespace {
+
+// Under CursorLock.
+bool free_dead_cursor(const Ring& ring, std::uint32_t index) noexcept {
+  const auto word = ring.map().cursors[index].state.load(std::memory_order_acquire);
   if (!CursorWord::in_use(word)) return true;
-  const auto owner = cursor.owner.load(std::memory_order_acquire);
-  const bool durable = CursorWord::state(word) == CursorState::active && (CursorWord::flags(word) & kDurable) != 0;
-  if (durable || ring.is_alive(owner)) return false;
-  const auto freed = CursorWord::make(CursorWord::generation(word) + 1, 0, 0, CursorState::free);
-  // The generation makes this CAS fail if the line was freed and taken again since we looked at its owner.
-  return cursor.state.compare_exchange_strong(word, freed, std::memory_order_acq_rel);
+  if (CursorWord::stays(word)) return false;
+  HeldLine held(ring, index);
+  // Owned first: the id of a dead owner never comes back, so a line that was freed and taken again since is left alone. From here on
+  // the line gates nobody, so that nobody waits for us if we are stopped before we have freed it.
+  if (held.take(word, false) != Taking::taken) return false;
+  if (!CursorWord::stays(held.state_word())) return held.free();
+  held.give_back();
+  return false;
+}
+
+}  // namespace
+
+bool reclaim_cursor(const Ring& ring, std::uint32_t index) noexcept {
+  if (!ring.writable() || !ring.owned_by_this_process()) return false;
+  const CursorLock lock(std::try_to_lock);
+  return lock && free_dead_cursor(ring, index);
 }
 
 Reclaimed reclaim_dead(const Ring& ring) noexcept {
   Reclaimed reclaimed;
+  if (!ring.writable() || !ring.owned_by_this_process()) return reclaimed;
   const auto& map = ring.map();
   for (std::uint32_t i = 0; i < map.max_publishers; ++i) reclaimed.publishers += reclaim_publisher_line(ring, i);
+  const CursorLock lock;
   for (std::uint32_t i = 0; i < map.max_cursors; ++i) {
     auto& cursor = map.cursors[i];
     const auto word = cursor.state.load(std::memory_order_acquire);
     auto owner = cursor.owner.load(std::memory_order_acquire);
     if (!CursorWord::in_use(word) || owner == 0 || ring.is_alive(owner)) continue;
-    if (reclaim_cursor(ring, i)) {
-      ++reclaimed.cursors;
-    } else if (cursor.owner.compare_exchange_strong(owner, 0, std::memory_order_acq_rel)) {
-      ++reclaimed.cursors;
+    if (CursorWord::stays(word)) {
+      reclaimed.cursors += cursor.owner.compare_exchange_strong(owner, 0, std::memory_order_acq_rel);
+    } else {
+      reclaimed.cursors += free_dead_cursor(ring, i);
     }
   }
   return reclaimed;

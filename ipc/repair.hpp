@@ -22,11 +22,13 @@ Reclaimed reclaim_dead(const Ring& ring) noexcept;
 bool reclaim_cursor(const Ring& ring, std::uint32_t index) noexcept;
 
 // Brings a ring file of an earlier boot (on disk) into this one: tail, gate and verdicts are rebuilt from the records' checksums, owners
-// and sleepers forgotten, cursors kept. Exclusive (a file lock): errors busy, those of RingFile::attach. Idempotent: the record of the new
-// boot is written last. `lost` counts slots that held neither a whole record of the retained range nor a void.
+// and sleepers forgotten, cursors kept. Never beside anybody who has the ring attached for writing, whatever the boot ids say.
+// Errors: busy (attached by live processes; or, with EAGAIN, being recovered by another), those of RingFile::attach. Idempotent:
+// the record of the new boot is written last.
 struct Recovered {
-  std::uint64_t records = 0, voided = 0;
+  std::uint64_t records = 0, voided = 0;  // of [first, tail)
   std::uint64_t first = 0, tail = 0;
+  std::uint32_t damaged_cursors = 0;  // whose position could not be believed: they start again at `first`
 };
 Result<Recovered> recover_ring(const std::string& path);
 

@@ -26,6 +26,7 @@ Result<std::shared_ptr<Ring>> Ring::attach(const std::string& path, const Attach
 }
 
 bool Ring::take_ownership(SharedWord& owner) const noexcept {
+  if (!writable() || !owned_by_this_process()) return false;
   auto seen = owner.load(std::memory_order_acquire);
   if (is_alive(seen)) return false;
   return owner.compare_exchange_strong(seen, member(), std::memory_order_acq_rel);

@@ -44,7 +44,8 @@ class Ring {
   bool is_alive(MemberId id) const noexcept { return id != 0 && (id == member() || members_.is_alive(id)); }
   const Members& members() const noexcept { return members_; }
 
-  // CAS of an ownership word from a dead or absent owner to this member. False: the owner is alive, or another was quicker.
+  // CAS of an ownership word from a dead or absent owner to this member. False: the owner is alive, another was quicker, or the ring
+  // is the parent's (fork) or read-only.
   bool take_ownership(SharedWord& owner) const noexcept;
 
  private:

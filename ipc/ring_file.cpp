@@ -1,6 +1,9 @@
 #include "ipc/ring_file.hpp"
 
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <bit>
 #include <cstring>
@@ -14,6 +17,8 @@ namespace {
 
 constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) { return (value + unit - 1) / unit * unit; }
 
+constexpr std::int64_t kUseLock = std::int64_t{1} << 61;  // a byte that no ring has
+constexpr int kAttachTries = 16;
 constexpr std::uint64_t kMaxDataBytes = std::uint64_t{1} << 44;
 constexpr std::uint32_t kMaxBlocks = std::numeric_limits<std::uint32_t>::max() / 2;  // two block numbers can be added
 
@@ -105,7 +110,7 @@ std::uint64_t boot_hash(BootRecord record, const RingHeader& header) noexcept {
   return hash_bytes(&record, sizeof record);
 }
 
-BootRecord make_boot(const RingHeader& header, std::uint64_t generation, const std::array<std::uint8_t, 16>& boot) noexcept {
+BootRecord make_boot(const RingHeader& header, std::uint64_t generation, const BootId& boot) noexcept {
   BootRecord record{.checksum = 0, .generation = generation, .time_bias_ns = realtime_bias_ns(), .boot_id = {}};
   std::memcpy(record.boot_id, boot.data(), sizeof record.boot_id);
   record.checksum = boot_hash(record, header);
@@ -124,9 +129,8 @@ std::optional<BootRecord> read_boot(std::span<const std::byte> bytes, const Ring
   return found;
 }
 
-void initialise(std::span<std::byte> bytes, const RingHeader& header) {
+void initialise(std::span<std::byte> bytes, const RingHeader& header, const BootRecord& boot) {
   std::memcpy(bytes.data(), &header, sizeof header);
-  const auto boot = make_boot(header, 0, boot_id());
   std::memcpy(bytes.data() + kBootOffsets[0], &boot, sizeof boot);
   auto* control = reinterpret_cast<ControlLines*>(bytes.data() + kPage);
   control->gate.store(header.slot_count << 12, std::memory_order_relaxed);
@@ -170,6 +174,17 @@ std::span<std::byte> RingMap::extent(ArenaReference reference, std::uint64_t byt
   return {arena + std::uint64_t{reference.first_block} * arena_block_bytes, static_cast<std::size_t>(bytes)};
 }
 
+void RingMap::write_back_verdicts(std::uint64_t first, std::uint64_t end) const noexcept {
+  if (sync != SyncMode::always || first >= end) return;
+  const bool wraps = (first & mask) > ((end - 1) & mask);
+  const auto* from = verdicts + (wraps ? 0 : first & mask);
+  const auto* to = verdicts + (wraps ? mask : (end - 1) & mask) + 1;
+  static const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto start = reinterpret_cast<std::uintptr_t>(from) / page * page;
+  // What a device that fails loses cannot be helped here: the publisher hears of it when its record is written back.
+  static_cast<void>(::msync(reinterpret_cast<void*>(start), reinterpret_cast<std::uintptr_t>(to) - start, MS_SYNC));
+}
+
 RingFile::RingFile(Segment segment, const RingHeader& header, const BootRecord& boot, std::string path, Access access)
     : segment_(std::move(segment)), header_(header), boot_(boot), path_(std::move(path)), access_(access) {
   auto* base = segment_.bytes().data();
@@ -200,19 +215,76 @@ RingFile::RingFile(Segment segment, const RingHeader& header, const BootRecord& 
 Result<RingFile> RingFile::create(const std::string& path, const RingOptions& options) {
   auto header = make_header(options);
   if (!header) return header.error();
+  const auto id = boot_id();
+  if (!id) return make_error(id.error().code, "create " + path + ": " + id.error().message);
+  const auto boot = make_boot(*header, 0, *id);
   CreateOptions file = options.file;
   file.bytes = header->file_bytes;
-  auto segment = Segment::create(path, file, [&](std::span<std::byte> bytes) { initialise(bytes, *header); });
+  auto segment = Segment::create(path, file, [&](std::span<std::byte> bytes) { initialise(bytes, *header, boot); });
   if (!segment) return segment.error();
-  const auto boot = *read_boot(segment->bytes(), *header);
-  return RingFile(std::move(*segment), *header, boot, path, Access::read_write);
+  RingFile created(std::move(*segment), *header, boot, path, Access::read_write);
+  const auto held = created.hold(*id);
+  if (!held) return held.error();
+  if (!*held) return created.in_use(*id, "create");
+  return created;
 }
 
 Result<RingFile> RingFile::attach(const std::string& path, const MapOptions& options) {
-  auto file = attach_any_boot(path, options);
-  if (file && options.access == Access::read_write && !file->of_this_boot())
-    return make_error(ErrorCode::incompatible, path + ": written before the last reboot; recover it first (evf doctor --fix)");
-  return file;
+  if (options.access != Access::read_write) return attach_any_boot(path, options);
+  const auto id = boot_id();
+  if (!id) return make_error(id.error().code, path + " cannot be attached for writing: " + id.error().message);
+  for (int tries = 0; tries < kAttachTries; ++tries) {
+    auto file = attach_any_boot(path, options);
+    if (!file) return file.error();
+    if (file->is_of(*id)) {
+      const auto held = file->hold(*id);
+      if (!held) return held.error();
+      if (*held) return file;
+    } else {
+      auto refusal = file->in_use(*id, "attach");
+      if (file->boot_is_unchanged()) return refusal;
+    }
+  }
+  return make_error(ErrorCode::busy, path + ": replaced, or recovered under other boot ids, again and again; find out by whom");
+}
+
+bool RingFile::boot_is_unchanged() const noexcept {
+  const auto now = read_boot(segment_.bytes(), header_);
+  return now && std::memcmp(&*now, &boot_, sizeof boot_) == 0;
+}
+
+// Holds the file for this process. False: another file has its path by now, or it was recovered under another boot id between
+// the look at its boot record and the lock.
+Result<bool> RingFile::hold(const BootId& boot) {
+  const int failure = hold_lock(path_.c_str(), segment_.identity(), LockKind::shared, kUseLock, use_);
+  if (failure == ESTALE) return false;
+  if (failure == EAGAIN) return in_use(boot, "attach");
+  if (failure != 0) return lock_error("lock " + path_ + " to use it", failure);
+  return boot_is_unchanged();
+}
+
+Result<void> RingFile::keep_others_out(const BootId& boot) {
+  const int failure = hold_lock(path_.c_str(), segment_.identity(), LockKind::exclusive, kUseLock, use_);
+  if (failure == 0) return {};
+  if (failure == EAGAIN || failure == ESTALE) return in_use(boot, "recover");
+  return lock_error("lock " + path_ + " to recover it", failure);
+}
+
+// Why this file cannot be used for writing now: who holds it, and then whose it is.
+Error RingFile::in_use(const BootId& boot, const std::string& attempt) const {
+  const Descriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+  const auto held = held_lock(file.get(), kUseLock);
+  const auto now = read_boot(segment_.bytes(), header_);
+  const bool ours = now && std::memcmp(now->boot_id, boot.data(), boot.size()) == 0;
+  if (!ours && held == HeldLock::shared)
+    return make_error(ErrorCode::busy,
+                      attempt + " " + path_ +
+                          ": attached by live processes of another boot id; those that share a ring must see one "
+                          "/proc/sys/kernel/random/boot_id (in a container: the host's), or the others must end first");
+  if (!ours && held == HeldLock::none)
+    return make_error(ErrorCode::incompatible,
+                      attempt + " " + path_ + ": written before the last reboot; recover it first (evf doctor --fix)");
+  return {ErrorCode::busy, EAGAIN, attempt + " " + path_ + ": another process is recovering it; try again"};
 }
 
 Result<RingFile> RingFile::attach_for_recovery(const std::string& path) {
@@ -229,16 +301,20 @@ Result<RingFile> RingFile::attach_any_boot(const std::string& path, const MapOpt
   return RingFile(std::move(*segment), *header, *boot, path, options.access);
 }
 
-Result<void> RingFile::adopt_boot(std::array<std::uint8_t, 16> boot) noexcept {
+Result<void> RingFile::adopt_boot(const BootId& boot) {
   boot_ = make_boot(header_, boot_.generation + 1, boot);
   std::memcpy(map_.base + kBootOffsets[boot_.generation % 2], &boot_, sizeof boot_);
   map_.time_bias_ns = boot_.time_bias_ns;
   return segment_.sync(0, kPage, true);
 }
 
-bool RingFile::of_this_boot() const noexcept {
-  const auto boot = boot_id();
+bool RingFile::is_of(const BootId& boot) const noexcept {
   return std::memcmp(boot_.boot_id, boot.data(), sizeof boot_.boot_id) == 0;
+}
+
+bool RingFile::of_this_boot() const {
+  const auto boot = boot_id();
+  return boot && is_of(*boot);
 }
 
 }  // namespace fabric::ipc

@@ -81,6 +81,8 @@ struct RingMap {
   std::uint64_t tail() const noexcept { return std::min(control->tail.load(std::memory_order_acquire), max_sequence()); }
   // A bound on every loop over words that others may write: beyond it the ring is damaged, not busy.
   std::uint64_t patience() const noexcept { return slot_count * 4 + 4096; }
+  // With SyncMode::always the verdicts of [first, end) (at most slot_count) are written back; otherwise nothing is done.
+  void write_back_verdicts(std::uint64_t first, std::uint64_t end) const noexcept;
 };
 
 // A sequence with its slot and its words at hand: the next one costs an addition, not a multiplication and two folds.
@@ -113,26 +115,35 @@ class Place {
 class RingFile {
  public:
   // Creates `path` whole (it appears only when it is complete) and attaches to it for reading and writing.
-  // Errors: invalid_argument, already_exists, no_space, permission. Blocks on the file system.
+  // Errors: invalid_argument, already_exists, no_space, permission, unsupported (no boot id, or locks cannot be kept on this
+  // file system), busy (taken by a process of another boot id at once). Blocks on the file system.
   static Result<RingFile> create(const std::string& path, const RingOptions& options);
 
-  // Attaches to an existing file. A file of another boot is refused as `incompatible` unless read-only: see repair.hpp.
-  // Errors: not_found, permission, corrupt (damaged header, truncated file, foreign file), incompatible (layout version).
+  // Attaches to an existing file; for writing as DESIGN.md, section 8, says: it is held, so that nobody recovers it meanwhile.
+  // Errors: not_found, permission, corrupt (damaged header, truncated file, foreign file), incompatible (layout version; for
+  // writing: of another boot, to be recovered, see repair.hpp), and for writing busy (used by processes of another boot id, or
+  // being recovered: then with EAGAIN, it passes), no_space, unsupported (no boot id, no kept locks).
   static Result<RingFile> attach(const std::string& path, const MapOptions& options);
 
-  // For recover_ring() alone: attaches read-write whatever the boot, and finally makes the file one of this boot.
+  // For recover_ring() alone: attaches read-write whatever the boot and without holding the file; keeps everybody else out
+  // (errors: busy, as above; unsupported); finally makes the file one of this boot.
   static Result<RingFile> attach_for_recovery(const std::string& path);
-  Result<void> adopt_boot(std::array<std::uint8_t, 16> boot = boot_id()) noexcept;
+  Result<void> keep_others_out(const BootId& boot);
+  Result<void> adopt_boot(const BootId& boot);
 
   const RingMap& map() const noexcept { return map_; }
   const RingHeader& header() const noexcept { return header_; }  // the private copy
   const std::string& path() const noexcept { return path_; }
   bool writable() const noexcept { return access_ == Access::read_write; }
-  bool of_this_boot() const noexcept;
+  bool is_of(const BootId& boot) const noexcept;
+  bool of_this_boot() const;  // false as well where this boot has no id that can be read
   Segment& segment() noexcept { return segment_; }
 
  private:
   static Result<RingFile> attach_any_boot(const std::string& path, const MapOptions& options);
+  Result<bool> hold(const BootId& boot);
+  Error in_use(const BootId& boot, const std::string& attempt) const;
+  bool boot_is_unchanged() const noexcept;
   RingFile(Segment segment, const RingHeader& header, const BootRecord& boot, std::string path, Access access);
 
   Segment segment_;
@@ -141,6 +152,7 @@ class RingFile {
   RingMap map_;
   std::string path_;
   Access access_;
+  KeptLock use_;  // on the byte kUseLock: shared while attached for writing, exclusive during recovery
 };
 
 // Validates bytes that claim to be a ring header for a file of `file_bytes`. Copies it out on success.

@@ -19,11 +19,15 @@ ReaderBase::ReaderBase(std::shared_ptr<Ring> ring, const std::optional<OwnedCurs
       cursor_(owned ? &map_.cursors[owned->index] : nullptr), gating_(gating), at_(map_, next), copy_(map_.slot_bytes) {}
 
 ReaderBase::~ReaderBase() {
-  if (cursor_ && !fenced_ && ring_->owned_by_this_process()) release_cursor(*ring_, owned_);
+  if (cursor_) release_cursor(*ring_, owned_);  // fenced: of a cursor that is not ours any more it leaves everything as it is
 }
 
+// One cache line. The epoch alone comes round: a member that was stopped while 2,047 others took the cursor in turn, and acked
+// nothing, would find its own words again.
 bool ReaderBase::cursor_was_taken() const noexcept {
-  return cursor_ && cursor_->position.load(std::memory_order_acquire) != owned_.position_word;
+  return cursor_ && (cursor_->owner.load(std::memory_order_acquire) != ring_->member() ||
+                     cursor_->state.load(std::memory_order_acquire) != owned_.state_word ||
+                     cursor_->position.load(std::memory_order_acquire) != owned_.position_word);
 }
 
 bool ReaderBase::ack(std::uint64_t sequence) noexcept {
@@ -34,7 +38,7 @@ bool ReaderBase::ack(std::uint64_t sequence) noexcept {
   auto expected = owned_.position_word;
   const auto wanted = PositionWord::make(target, PositionWord::epoch(expected));
   // SYNC: cursor-ack (release: we are done with everything below)
-  if (!cursor_->position.compare_exchange_strong(expected, wanted, std::memory_order_acq_rel)) {
+  if (cursor_was_taken() || !cursor_->position.compare_exchange_strong(expected, wanted, std::memory_order_acq_rel)) {
     fenced_ = true;
     return false;
   }

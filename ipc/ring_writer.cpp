@@ -50,6 +50,8 @@ PublisherBase::~PublisherBase() {
 Result<std::uint32_t> PublisherBase::acquire_line(const Ring& ring) {
   if (!ring.writable())
     return make_error(ErrorCode::permission, ring.path() + ": attached read-only; publishing needs read-write access");
+  if (!ring.owned_by_this_process())
+    return make_error(ErrorCode::invalid_argument, ring.path() + ": attached by the parent process: attach again after fork");
   const auto& map = ring.map();
   for (std::uint32_t i = 0; i < map.max_publishers; ++i) reclaim_publisher_line(ring, i);
   for (std::uint32_t i = 0; i < map.max_publishers; ++i) {

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -29,6 +30,7 @@ namespace {
 
 constexpr std::string_view kTemporarySuffix = ".tmp";
 constexpr std::size_t kRandomDigits = 16;
+constexpr std::size_t kTail = 1 + kRandomDigits + kTemporarySuffix.size();  // what follows the name: .<digits>.tmp
 constexpr int kTemporaryTries = 100;
 constexpr std::int64_t kTemporaryLock = std::int64_t{1} << 62;  // the byte that a creator locks, beyond any data
 
@@ -84,9 +86,8 @@ std::string temporary_path(const std::string& path) {
 }
 
 bool is_temporary_name(std::string_view name) noexcept {
-  const std::size_t tail = 1 + kRandomDigits + kTemporarySuffix.size();
-  if (name.size() < tail + 2 || name.front() != '.' || !name.ends_with(kTemporarySuffix)) return false;
-  const std::string_view random = name.substr(name.size() - tail, 1 + kRandomDigits);
+  if (name.size() < kTail + 2 || name.front() != '.' || !name.ends_with(kTemporarySuffix)) return false;
+  const std::string_view random = name.substr(name.size() - kTail, 1 + kRandomDigits);
   return random.front() == '.' && random.find_first_not_of("0123456789abcdef", 1) == std::string_view::npos;
 }
 
@@ -110,12 +111,17 @@ Result<Temporary> create_temporary(const std::string& path) {
   for (int i = 0; i < kTemporaryTries; ++i) {
     Temporary temporary(temporary_path(path));
     failure = create_locked(temporary.path.c_str(), temporary.lock);
-    if (failure == 0) return temporary;
-    temporary.path.clear();
+    if (failure != 0) {
+      temporary.path.clear();
+    } else if (failure = check_kept_locks(temporary.path.c_str()); failure == 0) {
+      return temporary;
+    } else if (failure == ENOENT) {
+      failure = EAGAIN;  // a cleaner has deleted it, because its lock was not kept
+    }
     if (failure == EAGAIN || failure == EEXIST) continue;
     break;
   }
-  return system_error("create " + path, failure);
+  return lock_error("create " + path, failure);
 }
 
 Result<void> allocate(int descriptor, const std::string& path, std::uint64_t bytes) {
@@ -133,6 +139,32 @@ Result<void> allocate(int descriptor, const std::string& path, std::uint64_t byt
   }
   if (failure != 0) return system_error(what, failure);
   return {};
+}
+
+// Whether no block is missing, for certain and without a call that takes its time: tmpfs counts exactly, and looks at
+// every page when it is asked to allocate (0.2 ms per MiB). More than its size: a huge page reaches beyond the end.
+bool is_allocated(int descriptor, const struct stat& status) noexcept {
+  constexpr decltype(statfs::f_type) kTmpfs = 0x01021994;
+  struct statfs file_system = {};
+  return ::fstatfs(descriptor, &file_system) == 0 && file_system.f_type == kTmpfs &&
+         status.st_blocks * 512 == status.st_size;
+}
+
+// Fills the holes of a file that others may be using. Not posix_fallocate: where the file system allocates nothing it
+// reads and writes bytes, and so takes back what another process stores in between.
+Result<void> fill_holes(int descriptor, const struct stat& status, const std::string& path) {
+  if (is_allocated(descriptor, status)) return {};
+  int failure = 0;
+  do {
+    SignalsBlocked blocked;
+    failure = ::fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, status.st_size) == 0 ? 0 : errno;
+  } while (failure == EINTR);
+  const bool whole = status.st_blocks * 512 >= status.st_size;
+  if (failure == 0 || (whole && (failure == EOPNOTSUPP || failure == ENOSYS))) return {};
+  Error error = system_error("attach " + path + " for writing: allocate its " + std::to_string(status.st_size) + " bytes",
+                             failure);
+  if (!whole) error.message += "; the file has holes, as a sparse copy has";
+  return error;
 }
 
 Result<gid_t> group_id(const std::string& group) {
@@ -256,8 +288,8 @@ Result<void> check_file(const struct stat& status, const std::string& path) {
   return {};
 }
 
-std::pair<std::uint64_t, std::uint64_t> identity_of(const struct stat& status) noexcept {
-  return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino)};
+FileIdentity identity_of(const struct stat& status) noexcept {
+  return {status.st_dev, status.st_ino};
 }
 
 }  // namespace
@@ -298,6 +330,9 @@ Result<Segment> Segment::attach(const std::string& path, const MapOptions& optio
   if (!file || ::fstat(file.get(), &status) != 0) return system_error("attach " + path, errno);
   if (auto valid = check_file(status, path); !valid) return valid.error();  // it may have been replaced in between
 
+  if (options.access == Access::read_write) {
+    if (auto done = fill_holes(file.get(), status, path); !done) return done.error();
+  }
   auto region = map(file.get(), path, static_cast<std::uint64_t>(status.st_size), options.access);
   if (!region) return region.error();
   if (auto done = prepare(*region, options, path); !done) return done.error();
@@ -337,13 +372,15 @@ bool remove_if_stale(int directory, const char* name) noexcept {
 
 }  // namespace
 
-Result<std::size_t> remove_stale_temporaries(const std::string& directory) {
+Result<std::size_t> remove_stale_temporaries(const std::string& directory, std::string_view name) {
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(directory.c_str()), &::closedir);
   if (!entries) return system_error("read the directory " + directory, errno);
   std::size_t removed = 0;
   errno = 0;
   while (const dirent* entry = ::readdir(entries.get())) {
-    if (is_temporary_name(entry->d_name) && remove_if_stale(::dirfd(entries.get()), entry->d_name)) ++removed;
+    const std::string_view found = entry->d_name;
+    const bool wanted = is_temporary_name(found) && (name.empty() || found.substr(1, found.size() - 1 - kTail) == name);
+    if (wanted && remove_if_stale(::dirfd(entries.get()), entry->d_name)) ++removed;
     errno = 0;
   }
   if (errno != 0) return system_error("read the directory " + directory, errno);

@@ -9,6 +9,8 @@
 //   bytes)
 //   4. link() to its name, which succeeds for exactly one of several creators; the directory is written back
 // A creator killed half way leaves only its .tmp file, which remove_stale_temporaries() deletes.
+// Attaching for writing allocates again what the file lacks: a copy that was restored with holes is made whole, or
+// refused, so that no store into it ever meets a full file system.
 // No descriptor stays open after create/attach: the mapping keeps the file, and nobody's close() can harm it.
 // What it cannot prevent: whoever truncates a mapped file makes its users receive SIGBUS.
 // Uses Boost.Interprocess mapped_region. Thread-safe: immutable after construction. Movable, not copyable.
@@ -21,8 +23,10 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include "ipc/file_lock.hpp"
 #include "ipc/result.hpp"
 
 namespace fabric::ipc {
@@ -50,13 +54,14 @@ class Segment {
  public:
   // Creates `path` with `options.bytes` zero bytes, lets `fill` write them (which may not throw), and maps it
   // read-write. Errors: invalid_argument, already_exists, not_found (directory), no_space, permission, unsupported (no
-  // hard links or OFD locks on this file system), system. Blocks on the file system; signals to this thread wait while
+  // hard links or kept locks on this file system), system. Blocks on the file system; signals to this thread wait while
   // space is allocated.
   static Result<Segment> create(const std::string& path, const CreateOptions& options,
                                 const std::function<void(std::span<std::byte>)>& fill);
   // Maps `path` as it is. The last component must not be a symbolic link. Never blocks on a FIFO or device: it is
   // refused. Errors: not_found, permission, corrupt (empty, truncated to no multiple of kSegmentGranularity, not a
-  // regular file), system.
+  // regular file), no_space (for writing: its holes cannot be filled), unsupported (for writing: it has holes, and this
+  // file system allocates nothing), system.
   static Result<Segment> attach(const std::string& path, const MapOptions& options);
 
   std::span<std::byte> bytes() noexcept { return {static_cast<std::byte*>(region_.get_address()), region_.get_size()}; }
@@ -69,15 +74,16 @@ class Segment {
   // Thread-safe.
   Result<void> sync(std::uint64_t offset, std::uint64_t bytes, bool wait) noexcept;
   // Device and inode of the file as mapped, to tell a path that now names another file.
-  std::pair<std::uint64_t, std::uint64_t> identity() const noexcept { return identity_; }
+  FileIdentity identity() const noexcept { return identity_; }
 
  private:
   boost::interprocess::mapped_region region_;
-  std::pair<std::uint64_t, std::uint64_t> identity_{};
+  FileIdentity identity_{};
 };
 
-// Deletes the .tmp files of dead creators in `directory`; returns how many. Files that it may not read are left alone.
-// Errors: not_found, permission, system (the directory cannot be read). Blocks on the file system. Thread-safe.
-Result<std::size_t> remove_stale_temporaries(const std::string& directory);
+// Deletes the .tmp files of dead creators in `directory`, of files called `name` only if it is not empty; returns how
+// many. Files that it may not read are left alone. Errors: not_found, permission, system (the directory cannot be read).
+// Blocks on the file system. Thread-safe.
+Result<std::size_t> remove_stale_temporaries(const std::string& directory, std::string_view name = {});
 
 }  // namespace fabric::ipc

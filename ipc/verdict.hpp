@@ -3,6 +3,16 @@
 //
 // ipc/DESIGN.md, section 2, has the protocol and its invariants P1-P5; tests/model/ring.pml checks it. Every function here is
 // lock-free and idempotent: whoever dies in the middle of one leaves a state that any other caller completes.
+//
+// Power loss, with SyncMode::always. A loser leaves a whole record in its slot, and the page goes to the disk with that of
+// the next record. The verdict lies in another page, so it is written back by whoever decides `void`, before anything comes
+// of it, and by the loser, before it publishes the record again:
+//     publisher                   reader
+//     word of s
+//                                 void(s)               <- killed before it has written the verdict back
+//     lost: the record again at s + 1, written back, reported as published
+//     power loss                                        <- without the loser's write-back recovery finds s whole, and s + 1
+// A void whose owner never stored the word needs none: recovery finds nothing there. Nor does the horizon: recovery sets it.
 // Thread safety: all functions may run in any thread of any process attached for writing.
 
 #include "ipc/fence.hpp"
@@ -52,6 +62,7 @@ std::uint64_t settle(const RingMap& map, std::uint64_t sequence) noexcept {
   if (VerdictWord::fate(verdict) != Fate::contested) return verdict;
   heavy_fence();  // SYNC: commit-horizon
   settle_fenced<Schedule>(map, sequence, verdict);
+  map.write_back_verdicts(sequence, sequence + 1);
   return load_verdict(map, sequence);
 }
 
@@ -105,6 +116,7 @@ void void_range(const RingMap& map, std::uint64_t first, std::uint64_t end) noex
     if (VerdictWord::fate(verdict) == Fate::contested && VerdictWord::lap(verdict) == map.lap(s))
       settle_fenced<Schedule>(map, s, verdict);
   }
+  map.write_back_verdicts(first, end);
 }
 
 // Voids a sequence that the caller owns and whose slot word it has not stored: nobody else could commit it.
@@ -126,8 +138,11 @@ template <class Schedule = FreeRunning>
   const auto lap = map.lap(sequence);
   for (std::uint64_t tries = 0; tries < map.patience(); ++tries) {
     auto verdict = load_verdict(map, sequence);
-    if (VerdictWord::lap(verdict) != lap) return !says_void(verdict, lap);
-    if (VerdictWord::fate(verdict) != Fate::contested) return VerdictWord::fate(verdict) == Fate::kept;
+    if (VerdictWord::lap(verdict) != lap || VerdictWord::fate(verdict) != Fate::contested) {
+      const bool lost = says_void(verdict, lap);
+      if (lost) map.write_back_verdicts(sequence, sequence + 1);
+      return !lost;
+    }
     const auto kept = VerdictWord::make(lap, VerdictWord::run(verdict), Fate::kept);
     Schedule::point(Step::settle);
     if (map.verdict(sequence).compare_exchange_strong(verdict, kept, std::memory_order_seq_cst)) return true;

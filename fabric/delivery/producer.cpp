@@ -54,19 +54,31 @@ PublishOutcome publish_enveloped(ipc::Publisher& publisher, const Envelope& enve
   return claim.commit(head + payload.size(), options);
 }
 
-}  // namespace
-
-Result<Producer> Producer::open(const Fabric& fabric, const std::string& topic, const ProducerOptions& options) {
-  auto attached = fabric.topic(topic, ipc::Access::read_write);
-  if (!attached) return attached.error();
+// Takes a publisher line in every partition.
+Result<std::vector<ipc::Publisher>> attach_publishers(const Topic& topic, const ProducerOptions& options) {
   std::vector<ipc::Publisher> publishers;
-  publishers.reserve((*attached)->partitions());
-  for (std::uint32_t partition = 0; partition < (*attached)->partitions(); ++partition) {
-    auto publisher = ipc::Publisher::attach((*attached)->ring(partition), {.take_over = options.take_over});
+  publishers.reserve(topic.partitions());
+  for (std::uint32_t partition = 0; partition < topic.partitions(); ++partition) {
+    auto publisher = ipc::Publisher::attach(topic.ring(partition), {.take_over = options.take_over});
     if (!publisher) return publisher.error();
     publishers.push_back(std::move(*publisher));
   }
-  return Producer(std::move(*attached), std::move(publishers));
+  return publishers;
+}
+
+}  // namespace
+
+Result<Producer> Producer::open(const Fabric& fabric, const std::string& topic, const ProducerOptions& options) {
+  for (;;) {
+    auto attached = fabric.topic(topic, ipc::Access::read_write);
+    if (!attached) return attached.error();
+    auto publishers = attach_publishers(**attached, options);
+    auto confirmed = fabric.confirm(**attached);
+    if (!confirmed) return confirmed.error();
+    if (!*confirmed) continue;  // deleted meanwhile: it is not found now, or it is another one
+    if (!publishers) return publishers.error();
+    return Producer(std::move(*attached), std::move(*publishers));
+  }
 }
 
 Published Producer::publish(std::span<const std::byte> key, std::span<const std::byte> payload,

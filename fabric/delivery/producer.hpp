@@ -39,7 +39,8 @@ struct PartitionBlame {
 
 class Producer {
  public:
-  // Errors: those of Fabric::topic and Publisher::attach.
+  // Errors: those of Fabric::topic, Publisher::attach and Fabric::confirm. The topic that was opened is the one that
+  // has this name now: no delete came in between, and no unforced one removes it for as long as the Producer lives.
   static Result<Producer> open(const Fabric& fabric, const std::string& topic, const ProducerOptions& options = {});
 
   // `schema`: at most kMaxSchema; higher bits are cut off. Outcomes: those of Publisher::publish; too_large also for a

@@ -99,6 +99,8 @@ Sweep successor_by_force() {
               }};
 }
 
+std::uint64_t g_dead_lease = 0;  // its epoch
+
 // A predecessor that died in the middle of its stride, with a record begun.
 void bake_dead_owner(World& world) {
   world.run_and_die([](Actor& actor) {
@@ -114,6 +116,7 @@ void bake_dead_owner(World& world) {
     _exit(0);
   });
   for (std::uint64_t i = 0; i < 18; ++i) world.allow(kBaked + i);
+  g_dead_lease = world.map().control->lease.load() >> 16;
 }
 
 Sweep successor_of_the_dead() {
@@ -135,6 +138,23 @@ Sweep successor_of_the_dead() {
                 world.drain();
                 if (world.successor()) world.publish(*world.successor(), kSuccessor);
               }};
+}
+
+// A candidate that stops before it has the lease holds up no other one; the dead owner's lease names a line that may be its own now.
+Sweep candidate_of_the_dead() {
+  auto sweep = successor_of_the_dead();
+  sweep.name = "candidate_of_the_dead";
+  sweep.kill = false;
+  sweep.meanwhile = [](World& world, Mode) {
+    const auto another = Publisher::attach(world.ring());
+    const auto lease = world.map().control->lease.load() >> 16;
+    world.expect(another || lease != g_dead_lease, "a standby waits for one that has no lease");
+  };
+  sweep.afterwards = [](World& world, Mode) {
+    world.open(world.successor(), {.take_over = true});
+    if (world.successor()) world.go_on_two_laps(*world.successor(), kSuccessor);
+  };
+  return sweep;
 }
 
 Sweep owner_detaches() {
@@ -173,6 +193,7 @@ const std::vector<Sweep>& sweeps() {
       owner_detaches(),
       successor_by_force(),
       successor_of_the_dead(),
+      candidate_of_the_dead(),
   };
   return all;
 }

@@ -147,6 +147,8 @@ void recover_here(World& world, Mode mode) {
 
 void use_recovered(World& world, Mode mode) {
   recover_here(world, Mode::kill);
+  world.attach_again();
+  if (!world.ring()) return;
   const auto& map = world.map();
   for (auto s = map.tail(); s < map.tail() + map.slot_count; ++s)
     world.expect(map.slot(s).word.load() != map.committed_word(s), "a sequence that is still to come looks committed");
@@ -164,6 +166,7 @@ Sweep recovers() {
   return {.name = "recovers_ring",
           .options = small_ring(kMany),
           .bake = bake_other_boot,
+          .prepare = [](World& world) { world.detach(); },
           .child =
               [](Actor& actor) {
                 actor.begin();

@@ -24,6 +24,10 @@ int complain(const WorkerOrder& order, const std::string& why) {
   return 1;
 }
 
+struct OwnerPeer : Reader {
+  static std::uint64_t generation(Reader& of) noexcept { return CursorWord::generation((of.*&OwnerPeer::owned_).state_word); }
+};
+
 // Sequence -> number, as seen by all; and what was seen by one group.
 struct Seen {
   std::map<std::uint64_t, std::uint64_t> at;
@@ -38,21 +42,21 @@ class Auditor {
     if (faults.size() < 10) faults.push_back(text);
   }
 
-  void add_consumer(const WorkerLog& log) {
-    auto believed = log.entries.size();
-    if (log.overtaken)
-      while (believed > 0 && log.entries[believed - 1].kind != EntryKind::acked) --believed;
+  // `successor_at`: where the next owner of the cursor began. It may be behind the last `acked` entry: killed between the two.
+  void add_consumer(const WorkerLog& log, std::uint64_t successor_at) {
     std::uint64_t last = 0;
     bool any = false;
     auto& acked = acked_[log.group];
-    for (std::size_t i = 0; i < believed; ++i) {
-      const auto& entry = log.entries[i];
+    for (const auto& entry : log.entries) {
       if (entry.kind == EntryKind::acked) {
         acked = std::max(acked, entry.sequence);
         continue;
       }
-      if (!any && entry.sequence < acked)
-        fault(log.group + ": " + std::to_string(entry.sequence) + " again, although acked");
+      if (entry.kind == EntryKind::took) {
+        if (entry.sequence < acked) fault(log.group + ": begins at " + std::to_string(entry.sequence) + ", although " + std::to_string(acked) + " was acked");
+        continue;
+      }
+      if (log.overtaken && entry.sequence >= successor_at) continue;
       if (any && entry.sequence <= last)
         fault(log.group + ": " + std::to_string(entry.sequence) + " after " + std::to_string(last));
       any = true;
@@ -118,8 +122,16 @@ std::vector<Entry> Ledger::read(const std::string& path) {
 
 std::vector<std::string> audit_ledgers(const std::vector<WorkerLog>& logs, const std::vector<std::string>& groups) {
   Auditor auditor;
-  for (const auto& log : logs)
-    if (!log.group.empty()) auditor.add_consumer(log);
+  for (const auto& group : groups) {
+    std::map<std::uint64_t, const WorkerLog*> owners;  // in the order in which they took the cursor
+    for (const auto& log : logs)
+      if (log.group == group && !log.entries.empty()) owners.emplace(log.entries.front().number, &log);
+    for (auto owner = owners.begin(); owner != owners.end(); ++owner) {
+      const auto next = std::next(owner);
+      const auto end = next == owners.end() ? ~std::uint64_t{0} : next->second->entries.front().sequence;
+      auditor.add_consumer(*owner->second, end);
+    }
+  }
   for (const auto& log : logs)
     if (log.group.empty()) auditor.check_publisher(log, groups);
   auditor.check_whole();
@@ -181,6 +193,7 @@ int run_consumer(const WorkerOrder& order) {
       nap_us(300);
     }
   }
+  if (in) ledger.append(EntryKind::took, OwnerPeer::generation(*in), in->position());
   std::mt19937_64 random(order.incarnation);
   RecordView view;
   bool stopping = false;

@@ -18,12 +18,12 @@
 
 namespace fabric::ipc::crash {
 
-enum class EntryKind : std::uint64_t { attempt, acknowledged, saw, acked };
+enum class EntryKind : std::uint64_t { attempt, acknowledged, took, saw, acked };
 
 struct Entry {
   EntryKind kind;
-  std::uint64_t number;    // attempt, acknowledged, saw: the payload's
-  std::uint64_t sequence;  // acknowledged, saw; acked: the position
+  std::uint64_t number;    // attempt, acknowledged, saw: the payload's; took: the cursor's generation, which orders its owners
+  std::uint64_t sequence;  // acknowledged, saw; took, acked: the position
 };
 
 // Appends whole entries (one write each); what was appended survives its writer's death.
@@ -43,11 +43,11 @@ class Ledger {
 struct WorkerLog {
   std::string group;  // empty: a publisher
   std::vector<Entry> entries;
-  bool overtaken =
-      false;  // its cursor was taken by force: what it saw since its last ack may be torn, zero-copy as it reads
+  bool overtaken = false;  // its cursor was perhaps taken by force: what it saw from where its successor began may be torn,
+                           // zero-copy as it reads
 };
 
-// Faults; `logs` of one group are in the order in which its consumers were started.
+// What they find. A worker that was started earlier may take the cursor later.
 std::vector<std::string> audit_ledgers(const std::vector<WorkerLog>& logs, const std::vector<std::string>& groups);
 
 // The bodies of the worker processes. They return when they are fenced or when `ring` says so.

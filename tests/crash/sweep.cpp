@@ -45,7 +45,7 @@ class Runner {
     if (trace.steps() == 0) return;
     const auto started = monotonic_ns();
     const auto points = trace.steps() + 1;
-    const bool full = setting("EVF_FULL", 0) != 0;
+    const bool full = sweep_.whole || setting("EVF_FULL", 0) != 0;
     std::mt19937_64 random(setting("EVF_SEED", 1) * 1000 + std::hash<std::string>()(sweep_.name));
     const auto first = full ? 0 : random() % points;
     const auto until = started + setting("EVF_SWEEP_MS", kDefaultBudgetMs) * 1'000'000;

@@ -21,6 +21,7 @@ struct Sweep {
   std::string name;
   RingOptions options{};
   bool kill = true, stop = true;            // the modes that make sense
+  bool whole = false;                       // a short region with narrow windows: all points, whatever the time
   std::optional<std::uint64_t> bound_ns{};  // void_after, where the mode's does not fit
   // Once, before the image is kept: what the ring holds when a point begins.
   std::function<void(World&)> bake{};

@@ -26,8 +26,22 @@ World::World(const RingOptions& options) {
   notes_ = new (page) Notes();
   auto created = RingFile::create(path(), options);
   EXPECT_TRUE(created.has_value()) << created.error().message;
+  raw_.emplace(RingFile::attach_for_recovery(path()).value());
   ring_ = Ring::attach(path()).value();
   bake();
+}
+
+void World::detach() {
+  other_.reset();
+  successor_.reset();
+  witnesses_.clear();
+  ring_.reset();
+}
+
+void World::attach_again() {
+  auto attached = Ring::attach(path());
+  if (!attached) return fault("attach: " + attached.error().message);
+  ring_ = *attached;
 }
 
 World::~World() { ::munmap(notes_, sizeof(Notes)); }
@@ -36,7 +50,7 @@ void World::bake() {
   other_.reset();
   successor_.reset();
   witnesses_.clear();
-  const auto bytes = ring_->file().segment().bytes();
+  const auto bytes = raw_->segment().bytes();
   image_.assign(bytes.begin(), bytes.end());
   for (const auto& note : published_) allow(note.number);
 }
@@ -48,7 +62,7 @@ void World::reset() {
   published_.clear();
   required_.clear();
   faults_.clear();
-  std::memcpy(ring_->map().base, image_.data(), image_.size());
+  std::memcpy(map().base, image_.data(), image_.size());
   new (notes_) Notes();
 }
 

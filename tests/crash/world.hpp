@@ -46,7 +46,10 @@ class World {
   std::string path() const { return directory_.path() + "/ring"; }
   const std::string& directory() const { return directory_.path(); }
   const std::shared_ptr<Ring>& ring() const noexcept { return ring_; }
-  const RingMap& map() const noexcept { return ring_->map(); }
+  const RingMap& map() const noexcept { return raw_->map(); }
+  // Lets go of the ring, so that it can be recovered, and takes part again.
+  void detach();
+  void attach_again();
   Notes& notes() noexcept { return *notes_; }
   // A process that does something and dies without leaving anything.
   void run_and_die(const std::function<void(Actor&)>& body);
@@ -99,6 +102,7 @@ class World {
   void audit_lines();
 
   fabric::testing::TempDir directory_;
+  std::optional<RingFile> raw_;  // the file as it is, whatever its boot: for map() and reset()
   std::shared_ptr<Ring> ring_;
   std::vector<std::byte> image_;
   Notes* notes_;

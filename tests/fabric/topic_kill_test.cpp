@@ -2,6 +2,7 @@
 // left of the attempt is removed by the next who comes. Every system call is a point at which files change; between two
 // of them nothing does.
 
+#include <algorithm>
 #include <filesystem>
 
 #include "tests/fabric/fabric_fixture.hpp"
@@ -15,13 +16,19 @@ using testing::must;
 
 class TopicKillTest : public FabricFixture {
  protected:
-  // Entries of topics/ that are no topic.
+  // Entries of topics/ that are no topic, and of topics that are no partition.
   std::size_t leftovers() const {
     std::size_t count = 0;
     const auto topics = directory() + "/topics";
     if (!std::filesystem::exists(topics)) return 0;
-    for (const auto& entry : std::filesystem::directory_iterator(topics))
-      count += entry.path().filename().string().starts_with('.') ? 1 : 0;
+    const auto names = must(open().topic_names());
+    for (const auto& entry : std::filesystem::directory_iterator(topics)) {
+      const bool topic = std::count(names.begin(), names.end(), entry.path().filename().string()) != 0;
+      count += topic ? 0 : 1;
+      if (!topic) continue;
+      for (const auto& file : std::filesystem::directory_iterator(entry.path()))
+        count += file.path().extension() == ".ring" ? 0 : 1;
+    }
     return count;
   }
   // There and usable in all its partitions, or not there. False: not there.

@@ -213,7 +213,7 @@ Bytes RingImage::make_base(std::uint8_t which) const {
   header.ring_id[0] = 0x1234567890abcdef, header.ring_id[1] = 42;
   store_at(file, 0, header);
   seal_header(file);
-  seal_boots(file, boot_id());
+  seal_boots(file, *boot_id());
   write_bytes(path, file);
   fill_base(path, directory_.path());
   file = read_bytes(path);
@@ -239,7 +239,7 @@ Bytes RingImage::image_of(std::span<const std::uint8_t> input) const {
     apply(edit, header, image);
   }
   if ((flags & kBreakHeader) == 0) seal_header(image);
-  if ((flags & kBreakBoot) == 0) seal_boots(image, (input[1] & kRecover) != 0 ? kFormerBoot : boot_id());
+  if ((flags & kBreakBoot) == 0) seal_boots(image, (input[1] & kRecover) != 0 ? kFormerBoot : *boot_id());
   return image;
 }
 

@@ -188,9 +188,10 @@ TEST(ClockTest, UnixTimeIsMonotonicTimePlusBias) {
 
 TEST(ClockTest, BootIdIsSetAndStays) {
   const auto id = boot_id();
-  EXPECT_NE(id, (std::array<std::uint8_t, 16>{}));
-  EXPECT_EQ(id, boot_id());
-  EXPECT_EQ(id[6] >> 4, 4) << "a random UUID, version 4";
+  ASSERT_TRUE(id) << id.error().message;
+  EXPECT_NE(*id, BootId{});
+  EXPECT_EQ(*id, *boot_id());
+  EXPECT_EQ((*id)[6] >> 4, 4) << "a random UUID, version 4";
 }
 
 }  // namespace

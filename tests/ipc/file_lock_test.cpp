@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -22,6 +23,11 @@ using fabric::testing::TempDir;
 class FileLock : public ::testing::Test {
  protected:
   Descriptor open() const { return Descriptor(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)); }
+  static FileIdentity identity_of(const Descriptor& file) {
+    struct stat status = {};
+    EXPECT_EQ(::fstat(file.get(), &status), 0);
+    return {status.st_dev, status.st_ino};
+  }
 
   TempDir directory_;
   const std::string path_ = directory_.file("file");
@@ -80,6 +86,35 @@ TEST_F(FileLock, KeptUntilReleasedThoughNothingIsOpen) {
   other.release();
   EXPECT_EQ(is_locked(watcher.get(), 5), false);
   other.release();
+}
+
+TEST_F(FileLock, TellsWhichKindIsHeld) {
+  const Descriptor one = open(), two = open();
+  EXPECT_EQ(held_lock(two.get(), 5), HeldLock::none);
+  EXPECT_EQ(try_lock(one.get(), LockKind::shared, 5), 0);
+  EXPECT_EQ(held_lock(two.get(), 5), HeldLock::shared);
+  EXPECT_EQ(try_lock(one.get(), LockKind::exclusive, 5), 0);
+  EXPECT_EQ(held_lock(two.get(), 5), HeldLock::exclusive);
+  EXPECT_EQ(held_lock(-1, 5), std::nullopt);
+}
+
+TEST_F(FileLock, HoldsAByteOfTheFileThatIsMeant) {
+  const Descriptor watcher = open();
+  const auto file = identity_of(watcher);
+  EXPECT_EQ(check_kept_locks(path_.c_str()), 0);
+  KeptLock one, two, alone;
+  EXPECT_EQ(hold_lock(path_.c_str(), file, LockKind::shared, 5, one), 0);
+  EXPECT_EQ(hold_lock(path_.c_str(), file, LockKind::shared, 5, two), 0);
+  EXPECT_EQ(hold_lock(path_.c_str(), file, LockKind::exclusive, 5, alone), EAGAIN);
+  EXPECT_FALSE(alone.owned());
+  one.release();
+  EXPECT_EQ(held_lock(watcher.get(), 5), HeldLock::shared);
+  two.release();
+  EXPECT_EQ(held_lock(watcher.get(), 5), HeldLock::none);
+  EXPECT_EQ(hold_lock(path_.c_str(), file, LockKind::exclusive, 5, alone), 0);
+  EXPECT_EQ(hold_lock(path_.c_str(), file, LockKind::shared, 5, one), EAGAIN);
+  EXPECT_EQ(hold_lock(path_.c_str(), {file.first, file.second + 1}, LockKind::shared, 6, one), ESTALE);
+  EXPECT_EQ(hold_lock(directory_.file("missing").c_str(), file, LockKind::shared, 6, one), ENOENT);
 }
 
 TEST_F(FileLock, WhatCannotBeMappedCannotBeKept) {

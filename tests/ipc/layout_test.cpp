@@ -139,6 +139,7 @@ TEST(Layout, FieldsOfVersionOneStandWhereTheyStood) {
   EXPECT_EQ(offsetof(PublisherLine, blocked_by), 48U);
   EXPECT_EQ(offsetof(CursorLine, state), 8U);
   EXPECT_EQ(offsetof(CursorLine, owner), 16U);
+  EXPECT_EQ(offsetof(CursorLine, maker), 40U);
   EXPECT_EQ(offsetof(CursorLine, name), 64U);
   EXPECT_EQ(offsetof(RingHeader, layout_version), 8U) << "must never move: older and newer libraries look here";
   EXPECT_EQ(offsetof(RingHeader, header_checksum), 16U);

@@ -296,6 +296,50 @@ TEST_F(Liveness, KillAtEverySystemCallOfJoinLeavesNoGhost) {
   EXPECT_GT(calls, 30U);
 }
 
+// A registrant may be stopped anywhere, beside an entry and a lock that are its own or those of whoever died before.
+TEST_F(Liveness, RegistrantStoppedAtAnySystemCallKeepsNoDeadMemberAlive) {
+  unsigned nth = 0;
+  for (;; ++nth) {
+    Child predecessor = start_member();
+    const MemberId dead = predecessor.hear();
+    predecessor.kill();
+    ASSERT_TRUE(dies(dead));
+    MemberId newcomer = 0;
+    const auto ended = fabric::testing::stop_at_system_call(
+        nth, [this] { static_cast<void>(Membership::join(directory_.path())); },
+        [&] {
+          EXPECT_FALSE(members().is_alive(dead)) << "stopped at call " << nth;
+          Child other = start_member();  // nor does it keep anybody out
+          newcomer = other.hear();
+          EXPECT_TRUE(members().is_alive(newcomer)) << "stopped at call " << nth;
+        });
+    if (!ended) break;
+    EXPECT_EQ(*ended, 0);
+    EXPECT_NE(newcomer, 0U);
+  }
+  EXPECT_GT(nth, 15U);
+}
+
+TEST_F(Liveness, WhatAKilledCreatorOfTheFileLeftIsRemovedByTheNextMember) {
+  const auto leftovers = [this] {
+    std::size_t found = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(directory_.path()))
+      found += entry.path().filename().string().starts_with(".members.");
+    return found;
+  };
+  std::ofstream(directory_.file(".ring.0123456789abcdef.tmp")) << "not ours to remove";
+  std::size_t found = 0;
+  const auto join = [this] { static_cast<void>(Membership::join(directory_.path())); };
+  for (unsigned nth = 0; fabric::testing::kill_at_system_call(nth, join); ++nth) {
+    found += leftovers();
+    ASSERT_TRUE(Membership::join(directory_.path()));
+    EXPECT_EQ(leftovers(), 0U) << "killed at call " << nth;
+    std::filesystem::remove(members_file());
+  }
+  EXPECT_GT(found, 10U);
+  EXPECT_TRUE(std::filesystem::exists(directory_.file(".ring.0123456789abcdef.tmp")));
+}
+
 // Without the ForkWindow a child now and then inherits the open descriptor, or the mapping before its MADV_DONTFORK.
 TEST_F(Liveness, ForkDuringAnotherThreadsJoinInheritsNothing) {
   std::atomic<bool> done{false};

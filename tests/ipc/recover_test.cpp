@@ -3,6 +3,7 @@
 #include <random>
 
 #include "ipc/arena.hpp"
+#include "ipc/cursor.hpp"
 #include "ipc/repair.hpp"
 #include "tests/ipc/ring_fixture.hpp"
 
@@ -137,6 +138,65 @@ TEST_P(RecoverTest, AckedSequencesAreNeverUsedAgain) {
   std::uint64_t sequence = 0;
   ASSERT_EQ(out.publish(bytes_of(numbered(40)), {.sequence = &sequence}), PublishOutcome::published);
   EXPECT_GE(sequence, 40U);
+}
+
+// One flipped bit in one cursor must not cost a record. Its group gets again what is retained.
+TEST_P(RecoverTest, APositionThatCannotBeIsIgnoredAndReported) {
+  fill(10, 5);
+  {
+    auto ring = attach();
+    reader(ring, {.name = "bad"});
+    reader(ring, {.name = "guest", .durable = false});
+  }
+  reboot();
+  auto map = raw();
+  const auto bad = find_cursor(map, "bad");
+  ASSERT_TRUE(bad);
+  map.cursors[bad->index].position.fetch_xor(1ULL << (12 + 20));
+  const auto recovered = recover_ring(path());
+  ASSERT_TRUE(recovered.has_value());
+  EXPECT_EQ(recovered->tail, 10U);
+  EXPECT_EQ(recovered->records, 10U);
+  EXPECT_EQ(recovered->voided, 0U);
+  EXPECT_EQ(recovered->damaged_cursors, 1U);
+  auto ring = attach();
+  EXPECT_EQ(drain(*std::make_unique<Reader>(reader(ring, {.name = "group"}))).size(), 5U);
+  EXPECT_EQ(drain(*std::make_unique<Reader>(reader(ring, {.name = "bad"}))).size(), 10U);
+}
+
+// The last lap may be lost behind an acked position, not more; what is no durable cursor says nothing.
+TEST_P(RecoverTest, HowFarAPositionIsBelieved) {
+  for (const std::uint64_t beyond : {0, 1, 16, 17}) {
+    for (const auto state : {CursorState::active, CursorState::joining}) {
+      std::remove(path().c_str());
+      fill(10, 10);
+      reboot();
+      auto map = raw();
+      for (std::uint64_t s = 0; s < map.slot_count; ++s) map.verdict(s).store(0);  // a stride's rest leaves some
+      const auto word = map.cursors[0].state.load();
+      map.cursors[0].state.store(CursorWord::make(CursorWord::generation(word), CursorWord::name_hash(word), CursorWord::flags(word), state));
+      map.cursors[0].position.store(PositionWord::make(10 + beyond, 3));
+      const auto recovered = recover_ring(path());
+      ASSERT_TRUE(recovered.has_value());
+      const bool counts = state == CursorState::active, believed = beyond <= options.slot_count;
+      EXPECT_EQ(recovered->tail, counts && believed ? 10 + beyond : 10);
+      EXPECT_EQ(recovered->damaged_cursors, counts && !believed ? 1U : 0U);
+    }
+  }
+}
+
+// A lap of voids leaves no record, but verdicts: the position behind it is believed, once and again.
+TEST_P(RecoverTest, VerdictsVouchForAPosition) {
+  fill(10, 10);
+  reboot();
+  auto map = raw();
+  const std::uint64_t end = 10 + 2 * options.slot_count;
+  for (auto s = end - options.slot_count; s < end; ++s) map.verdict(s).store(VerdictWord::make(map.lap(s), 1, Fate::voided));
+  map.cursors[0].position.store(PositionWord::make(end, 3));
+  const auto recovered = recover_ring(path());
+  ASSERT_TRUE(recovered.has_value());
+  EXPECT_EQ(recovered->tail, end);
+  EXPECT_EQ(recovered->damaged_cursors, 0U);
 }
 
 TEST_P(RecoverTest, TwiceIsOnce) {

@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +20,8 @@
 #include <vector>
 
 #include "tests/support/child.hpp"
+#include "tests/support/mounts.hpp"
+#include "tests/support/seccomp.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace fabric::ipc {
@@ -276,6 +279,73 @@ TEST_F(SegmentTest, FileSizeLimitIsAnErrorAndNoSignal) {
   });
   EXPECT_EQ(child.wait(), 0);
   EXPECT_EQ(files_in(directory_.path()), 0U);
+}
+
+// As `cp --sparse` and many archives restore it: the zeros are holes.
+void write_sparse(const std::string& path) {
+  std::ofstream(path, std::ios::binary) << std::string(kSegmentGranularity, '\7');
+  ASSERT_EQ(::truncate(path.c_str(), kBytes), 0);
+}
+
+std::uint64_t allocated_bytes(const std::string& path) {
+  struct stat status = {};
+  EXPECT_EQ(::stat(path.c_str(), &status), 0);
+  return static_cast<std::uint64_t>(status.st_blocks) * 512;
+}
+
+TEST_F(SegmentTest, HolesAreFilledWhenItIsAttachedForWriting) {
+  write_sparse(path_);
+  ASSERT_TRUE(Segment::attach(path_, {}));
+  EXPECT_LT(allocated_bytes(path_), kBytes) << "a reader changes nothing";
+  const auto attached = Segment::attach(path_, {.access = Access::read_write});
+  ASSERT_TRUE(attached) << attached.error().message;
+  EXPECT_GE(allocated_bytes(path_), kBytes);
+  EXPECT_TRUE(all_are(attached->bytes().first(kSegmentGranularity), 7));
+  EXPECT_TRUE(all_are(attached->bytes().subspan(kSegmentGranularity), 0));
+}
+
+TEST_F(SegmentTest, HolesThatCannotBeFilledAreAnErrorAndNoSignalLater) {
+  write_sparse(path_);
+  ASSERT_TRUE(create(directory_.file("whole")));
+  const auto refused = [&](unsigned failure, ErrorCode code) {
+    Child child([&](const Channel&) {
+      if (!fabric::testing::refuse_system_call(SYS_fallocate, failure)) return 1;
+      const auto attached = Segment::attach(path_, {.access = Access::read_write});
+      if (attached || attached.error().code != code) return 2;
+      if (attached.error().message.find("holes") == std::string::npos) return 3;
+      return Segment::attach(path_, {}) && Segment::attach(directory_.file("whole"), {.access = Access::read_write}) ? 0
+                                                                                                                    : 4;
+    });
+    return child.wait();
+  };
+  EXPECT_EQ(refused(ENOSPC, ErrorCode::no_space), 0);
+  EXPECT_EQ(refused(EOPNOTSUPP, ErrorCode::unsupported), 0) << "it has to be copied without holes";
+}
+
+// The same on a file system that is really full, where mounting is permitted; stores are made into every page.
+TEST_F(SegmentTest, NoStoreMeetsAFullFileSystem) {
+  Child child([this](const Channel&) {
+    const bool mounted =
+        fabric::testing::unshare_mounts() && fabric::testing::mount_tmpfs(directory_.path(), 2 * kBytes);
+    const auto fill_up = [this] {
+      std::ofstream filler(directory_.file("filler"), std::ios::binary);
+      for (const std::string page(kSegmentGranularity, 'x'); filler.write(page.data(), kSegmentGranularity).flush();) {
+      }
+    };
+    write_sparse(path_);
+    if (!mounted && !fabric::testing::refuse_system_call(SYS_fallocate, ENOSPC)) return 1;
+    if (mounted) fill_up();
+    const auto full = Segment::attach(path_, {.access = Access::read_write});
+    if (full || full.error().code != ErrorCode::no_space) return 2;
+    if (!mounted) return 0;
+    std::filesystem::remove(directory_.file("filler"));
+    auto attached = Segment::attach(path_, {.access = Access::read_write});
+    if (!attached) return 3;
+    fill_up();
+    fill_with(attached->bytes(), 9);  // SIGBUS, if a page had no block
+    return 0;
+  });
+  EXPECT_EQ(child.wait(), 0);
 }
 
 TEST_F(SegmentTest, ReadOnlyMappingIsReadOnly) {

@@ -112,7 +112,10 @@ bool eventually(const std::function<bool()>& holds, std::chrono::seconds limit) 
   return true;
 }
 
-bool kill_at_system_call(unsigned nth, const std::function<void()>& body) {
+namespace {
+
+// The pid of a child that stands at its `nth` system call; -1: it ended before.
+pid_t run_to_system_call(unsigned nth, const std::function<void()>& body) {
   std::fflush(nullptr);
   const pid_t pid = ::fork();
   if (pid < 0) fail("fork");
@@ -130,14 +133,31 @@ bool kill_at_system_call(unsigned nth, const std::function<void()>& body) {
   for (;;) {
     ::ptrace(PTRACE_SYSCALL, pid, nullptr, signal);
     status = wait_status(pid, 0);
-    if (!WIFSTOPPED(status)) return false;
+    if (!WIFSTOPPED(status)) return -1;
     const bool call = WSTOPSIG(status) == (SIGTRAP | 0x80);
     signal = call ? 0 : WSTOPSIG(status);
-    if (call && at_entry(pid) && entries++ == nth) break;
+    if (call && at_entry(pid) && entries++ == nth) return pid;
   }
+}
+
+}  // namespace
+
+bool kill_at_system_call(unsigned nth, const std::function<void()>& body) {
+  const pid_t pid = run_to_system_call(nth, body);
+  if (pid < 0) return false;
   ::kill(pid, SIGKILL);
   wait_status(pid, 0);
   return true;
+}
+
+std::optional<int> stop_at_system_call(unsigned nth, const std::function<void()>& body,
+                                       const std::function<void()>& meanwhile) {
+  const pid_t pid = run_to_system_call(nth, body);
+  if (pid < 0) return std::nullopt;
+  meanwhile();
+  ::ptrace(PTRACE_DETACH, pid, nullptr, nullptr);
+  const int status = wait_status(pid, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 }  // namespace fabric::testing

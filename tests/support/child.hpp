@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 namespace fabric::testing {
 
@@ -63,5 +64,10 @@ bool eventually(const std::function<bool()>& holds, std::chrono::seconds limit =
 // start of `body`: that call and everything after it does not happen. False: the body ended before. Needs ptrace of own
 // children.
 bool kill_at_system_call(unsigned nth, const std::function<void()>& body);
+
+// The same child stops there instead, while this process runs `meanwhile`, and then goes on to its end. Empty: the body
+// ended before; otherwise the exit code (0), or -signal.
+std::optional<int> stop_at_system_call(unsigned nth, const std::function<void()>& body,
+                                       const std::function<void()>& meanwhile);
 
 }  // namespace fabric::testing

@@ -265,5 +265,20 @@ TEST_F(Doctor, TemporariesOfTheDeadAreRemoved) {
   EXPECT_FALSE(std::filesystem::exists(leftover));
 }
 
+TEST_F(Doctor, DeletesThatWereKilledAreCalledOffOrFinished) {
+  create("kept");
+  create("half");
+  const auto dead = ipc::Members::open(directory())->list().at(0).id;
+  const auto notice = fmt::format("{}/topics/kept/.deleting.{:016x}.0123456789abcdef.tmp", directory(), dead);
+  write_file(notice, "");
+  write_file(directory() + "/topics/half/.deleted", "");
+  EXPECT_EQ(finding(json({"doctor"}, "evf.doctor/1"), "temporaries")["health"], "warn");
+  EXPECT_EQ(finding(json({"doctor", "--fix"}, "evf.doctor/1"), "temporaries")["detail"], "removed 2, 0 in use");
+  EXPECT_EQ(finding(json({"doctor"}, "evf.doctor/1"), "temporaries")["detail"], "none");
+  EXPECT_FALSE(std::filesystem::exists(notice));
+  EXPECT_FALSE(std::filesystem::exists(directory() + "/topics/half"));
+  ok({"pub", "kept"}, "still there\n");
+}
+
 }  // namespace
 }  // namespace fabric::evf::testing

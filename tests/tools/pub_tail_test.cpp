@@ -135,6 +135,59 @@ TEST_F(PubTail, UnusableInputsAndOptionsAreRefused) {
   refused({"tail", "nowhere"}, kNotFound, "no topic 'nowhere'");
 }
 
+TEST_F(PubTail, ASchemaIsOfAllRecordsAndFits24Bits) {
+  create("t", {"--slots", "16"});
+  ok({"pub", "t", "--schema", "16777215"}, "a\n");
+  ok({"pub", "t", "--schema", "7", "--key", "k"}, "b\n");
+  ok({"pub", "t"}, "c\n");
+  const auto records = lines_of(ok({"tail", "t", "--json"}));
+  ASSERT_EQ(records.size(), 3U);
+  EXPECT_EQ(records[0]["schema"], 16777215);
+  EXPECT_EQ(records[1]["schema"], 7);
+  EXPECT_EQ(records[2]["schema"], 0);
+  refused({"pub", "t", "--schema", "16777216"}, kUsage, "does not fit 24 bits", "d\n");
+  refused({"pub", "t", "--schema", "-1"}, kUsage, "--schema");
+  refused({"pub", "t", "--schema", "orders"}, kUsage, "--schema");
+  ok({"tail", "t", "--group", "g"});
+  Command waiting(words({"pub", "t", "--schema", "9"}), options(numbers(20)));
+  ASSERT_TRUE(waiting.wait_for_error("waiting for"));
+  const auto later = lines_of(ok({"tail", "t", "--group", "g", "--follow", "--limit", "20", "--json"}));
+  EXPECT_EQ(waiting.wait().code, 0);
+  EXPECT_EQ(later.size(), 20U);
+  for (const auto& record : later) EXPECT_EQ(record["schema"], 9) << "of those that had to wait as well";
+}
+
+TEST_F(PubTail, JsonSumsUpByPartition) {
+  create("t", {"--partitions", "3"});
+  write_file(file("in"), "a 1\nb 22\nc 333\na 4444\n");
+  const auto sum = json({"pub", "t", file("in"), "--key-field", "1"}, "evf.pub/1");
+  EXPECT_EQ(sum["topic"], "t");
+  EXPECT_EQ(sum["complete"], true);
+  EXPECT_EQ(sum["records"], 4);
+  EXPECT_EQ(sum["bytes"], 3 + 4 + 5 + 6);
+  EXPECT_GT(sum["seconds"].get<double>(), 0);
+  ASSERT_EQ(sum["partitions"].size(), 3U);
+  std::uint64_t bytes = 0;
+  for (unsigned p = 0; p < 3; ++p) {
+    EXPECT_EQ(sum["partitions"][p]["partition"], p);
+    const auto there = lines_of(ok({"tail", "t", "--partition", std::to_string(p), "--json"})).size();
+    EXPECT_EQ(sum["partitions"][p]["records"], there);
+    bytes += sum["partitions"][p]["bytes"].get<std::uint64_t>();
+  }
+  EXPECT_EQ(bytes, sum["bytes"]);
+  EXPECT_EQ(evf({"pub", "t", file("in"), "--json"}).err, "") << "the summary for people is left out";
+}
+
+TEST_F(PubTail, JsonSumsUpWhatWasPublishedBeforeAFailure) {
+  create("t");
+  write_file(file("in"), "{\"a\":1}\nnot JSON\n");
+  const auto sum = json({"pub", "t", file("in"), "--format", "ndjson", "-q"}, "evf.pub/1", kFailed);
+  EXPECT_EQ(sum["complete"], false);
+  EXPECT_EQ(sum["records"], 1);
+  EXPECT_EQ(sum["partitions"][0]["bytes"], 7);
+  refused({"pub", "nowhere", "--json"}, kNotFound, "no topic 'nowhere'");
+}
+
 TEST_F(PubTail, TailStartsWhereItIsTold) {
   create("t", {"--partitions", "3", "--slots", "16"});
   ok({"pub", "t", "--key-field", "1"}, numbers(12));

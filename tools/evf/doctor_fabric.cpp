@@ -1,16 +1,10 @@
-#include <dirent.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <memory>
 
-#include "fabric/topic_files.hpp"
 #include "ipc/check.hpp"
 #include "ipc/clock.hpp"
 #include "ipc/repair.hpp"
-#include "ipc/segment.hpp"
 #include "ipc/snapshot.hpp"
 #include "tools/evf/doctor.hpp"
 #include "tools/evf/text.hpp"
@@ -66,7 +60,7 @@ class FabricDoctor {
     }
     add("fabric", Health::ok, fmt::format("{}: {}", options_.directory, plural(names->size(), "topic")));
     check_members();
-    check_temporaries(*names);
+    check_temporaries(*fabric);
     find_rings(*fabric, *names);
     check_layouts();
     check_boots();
@@ -81,7 +75,7 @@ class FabricDoctor {
     findings_.push_back({std::move(check), health, std::move(detail), std::move(advice)});
   }
   void check_members();
-  void check_temporaries(const std::vector<std::string>& topics);
+  void check_temporaries(const Fabric& fabric);
   void find_rings(const Fabric& fabric, const std::vector<std::string>& topics);
   void check_layouts();
   void check_boots();
@@ -107,40 +101,19 @@ void FabricDoctor::check_members() {
   add("members", Health::ok, fmt::format("{} alive, {} gone (their entries are used again)", alive, gone));
 }
 
-std::size_t count_temporaries(const std::string& directory) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> handle(::opendir(directory.c_str()), ::closedir);
-  std::size_t count = 0;
-  while (const auto* entry = handle ? ::readdir(handle.get()) : nullptr) {
-    const std::string_view name = entry->d_name;
-    count += name.starts_with('.') && name.ends_with(".tmp");
-  }
-  return count;
-}
-
-void FabricDoctor::check_temporaries(const std::vector<std::string>& topics) {
-  const auto root = topics_directory(options_.directory);
-  std::vector<std::string> directories{options_.directory, root};
-  for (const auto& topic : topics) directories.push_back(root + "/" + topic);
-  const auto count = [&] {
-    std::size_t found = 0;
-    for (const auto& directory : directories) found += count_temporaries(directory);
-    return found;
-  };
-  const auto before = count();
-  if (before == 0) return add("temporaries", Health::ok, "none");
+void FabricDoctor::check_temporaries(const Fabric& fabric) {
+  const auto before = fabric.count_leftovers();
+  if (!before) return add("temporaries", Health::fail, before.error().message, "run doctor as their owner");
+  if (*before == 0) return add("temporaries", Health::ok, "none");
   if (!options_.fix)
     return add("temporaries", Health::warn,
-               plural(before, "file") + " of creations that are in progress or were killed",
+               plural(*before, "file") + " of creations and deletions that are in progress or were killed",
                "evf doctor --fix removes those of dead processes");
-  for (const auto& directory : directories) {
-    const auto removed = ipc::remove_stale_temporaries(directory);
-    if (!removed) return add("temporaries", Health::fail, removed.error().message, "run doctor as their owner");
-  }
-  if (const auto removed = remove_private_leftovers(options_.directory); !removed)
-    return add("temporaries", Health::fail, removed.error().message, "run doctor as their owner");
-  const auto left = count();
-  add("temporaries", left < before ? Health::fixed : Health::ok,
-      fmt::format("removed {}, {} in use", before - left, left));
+  const auto removed = fabric.remove_leftovers();
+  const auto left = removed ? fabric.count_leftovers() : removed;
+  if (!left) return add("temporaries", Health::fail, left.error().message, "run doctor as their owner");
+  add("temporaries", *removed != 0 ? Health::fixed : Health::ok,
+      fmt::format("removed {}, {} in use", *removed, *left));
 }
 
 // By file, not by topic: one damaged ring must not hide the others.
@@ -190,9 +163,14 @@ void FabricDoctor::check_boots() {
   for (const auto& place : of_other_boots_) {
     const auto recovered = ipc::recover_ring(place.path);
     if (recovered) {
+      const auto damaged =
+          recovered->damaged_cursors == 0
+              ? std::string()
+              : fmt::format("; {} with a damaged position began again at {}",
+                            plural(recovered->damaged_cursors, "cursor"), recovered->first);
       add("boot", Health::fixed,
-          fmt::format("{}: recovered {}, the next sequence is {}", place.label(), plural(recovered->records, "record"),
-                      recovered->tail));
+          fmt::format("{}: recovered {}, the next sequence is {}{}", place.label(), plural(recovered->records, "record"),
+                      recovered->tail, damaged));
       Error error;
       if (auto ring = attach(place, ipc::Access::read_only, error)) attached_.emplace_back(place, std::move(ring));
     } else {

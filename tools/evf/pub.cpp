@@ -30,7 +30,16 @@ struct Arguments {
   KeyRule key;
   std::optional<double> rate;  // records a second
   std::optional<std::uint64_t> timeout_ns;
+  std::uint32_t schema = 0;
   bool take_over = false, quiet = false;
+};
+
+struct Count {
+  std::uint64_t records = 0, bytes = 0;
+  void add(std::size_t payload_bytes) noexcept {
+    ++records;
+    bytes += payload_bytes;
+  }
 };
 
 // A schedule of equal distances from the start: whoever falls behind catches up, so the rate does not drift.
@@ -53,13 +62,15 @@ class Pace {
 // Publishes the records of one input and keeps count.
 class Publication {
  public:
-  Publication(Producer& producer, Input& input, const Arguments& arguments, const std::string& directory)
+  Publication(Producer& producer, Input& input, const Arguments& arguments, const Context& context)
       : producer_(&producer),
         input_(&input),
         arguments_(&arguments),
-        directory_(directory),
+        directory_(directory_of(context)),
+        json_(context.json),
         reader_(input, arguments.format, arguments.key, most_bytes(producer)),
-        start_ns_(ipc::monotonic_ns()) {}
+        start_ns_(ipc::monotonic_ns()),
+        partitions_(producer.topic().partitions()) {}
 
   int run();
 
@@ -72,29 +83,32 @@ class Publication {
   void show_progress();
   void clear_progress();
   void summarise(bool complete);
+  void print_summary(bool complete, std::uint64_t took_ns) const;
 
   Producer* producer_;
   Input* input_;
   const Arguments* arguments_;
   std::string directory_;
+  bool json_;
   RecordReader reader_;
   std::uint64_t start_ns_, shown_ns_ = 0;
-  std::uint64_t published_ = 0, bytes_ = 0;
+  Count published_;
+  std::vector<Count> partitions_;
 };
 
 int Publication::run() {
   const Pace pace(arguments_->rate, start_ns_);
   int code = kOk;
   while (code == kOk && reader_.next()) {
-    pace.wait(published_);
+    pace.wait(published_.records);
     if (interrupted()) break;
     const auto result = publish_waiting(as_bytes(reader_.key()), as_bytes(reader_.payload()));
     if (result || result.outcome == PublishOutcome::sync_failed) {
-      ++published_;
-      bytes_ += reader_.payload().size();
+      published_.add(reader_.payload().size());
+      partitions_[result.partition].add(reader_.payload().size());
     }
     if (result) {
-      if (arguments_->rate || published_ % 256 == 0) show_progress();
+      if (arguments_->rate || published_.records % 256 == 0) show_progress();
     } else {
       clear_progress();
       code = interrupted() ? kFailed : explain(result);
@@ -111,7 +125,7 @@ int Publication::run() {
 
 // Waits out back-pressure for as long as --timeout says, and says who is to blame.
 Published Publication::publish_waiting(std::span<const std::byte> key, std::span<const std::byte> payload) {
-  auto result = producer_->publish(key, payload);
+  auto result = producer_->publish(key, payload, arguments_->schema);
   const auto blocked = [&] {
     return result.outcome == PublishOutcome::back_pressure || result.outcome == PublishOutcome::arena_full;
   };
@@ -126,7 +140,7 @@ Published Publication::publish_waiting(std::span<const std::byte> key, std::span
       complain(result.partition, waited, result.outcome == PublishOutcome::arena_full);
       complain_at = waited + kNextComplaint;
     }
-    result = producer_->publish_within(key, payload, std::min(kWaitSlice, timeout - waited));
+    result = producer_->publish_within(key, payload, std::min(kWaitSlice, timeout - waited), arguments_->schema);
   }
   return result;
 }
@@ -178,8 +192,8 @@ void Publication::show_progress() {
   const auto now = ipc::monotonic_ns();
   if (now - start_ns_ < kShowProgressAfter || now - shown_ns_ < kProgressEvery) return;
   shown_ns_ = now;
-  const auto rate = static_cast<double>(published_) * 1e9 / static_cast<double>(now - start_ns_);
-  auto line = fmt::format("\r\033[K{}  {}  {}/s", plural(published_, "record"), format_bytes(bytes_),
+  const auto rate = static_cast<double>(published_.records) * 1e9 / static_cast<double>(now - start_ns_);
+  auto line = fmt::format("\r\033[K{}  {}  {}/s", plural(published_.records, "record"), format_bytes(published_.bytes),
                           format_count(static_cast<std::uint64_t>(rate)));
   if (input_->total_bytes() != 0)
     line += fmt::format("  {:.0f}%", 100.0 * static_cast<double>(input_->consumed_bytes()) /
@@ -198,11 +212,32 @@ void Publication::clear_progress() {
 }
 
 void Publication::summarise(bool complete) {
-  if (arguments_->quiet && complete) return;
   const auto took = std::max<std::uint64_t>(1, ipc::monotonic_ns() - start_ns_);
-  const auto rate = static_cast<double>(published_) * 1e9 / static_cast<double>(took);
-  note(fmt::format("published {} ({}) to {} in {}, {}/s", plural(published_, "record"), format_bytes(bytes_),
-                   arguments_->topic, format_duration(took), format_count(static_cast<std::uint64_t>(rate))));
+  if (json_) return print_summary(complete, took);
+  if (arguments_->quiet && complete) return;
+  const auto rate = static_cast<double>(published_.records) * 1e9 / static_cast<double>(took);
+  note(fmt::format("published {} ({}) to {} in {}, {}/s", plural(published_.records, "record"),
+                   format_bytes(published_.bytes), arguments_->topic, format_duration(took),
+                   format_count(static_cast<std::uint64_t>(rate))));
+}
+
+void Publication::print_summary(bool complete, std::uint64_t took_ns) const {
+  Json partitions = Json::array();
+  for (std::size_t i = 0; i < partitions_.size(); ++i)
+    partitions.push_back({{"partition", i}, {"records", partitions_[i].records}, {"bytes", partitions_[i].bytes}});
+  print_json(Json{{"schema", "evf.pub/1"},
+                  {"topic", arguments_->topic},
+                  {"complete", complete},
+                  {"records", published_.records},
+                  {"bytes", published_.bytes},
+                  {"seconds", static_cast<double>(took_ns) / 1e9},
+                  {"partitions", std::move(partitions)}});
+}
+
+int check_schema(const Arguments& arguments) {
+  if (arguments.schema <= kMaxSchema) return kOk;
+  return fail(kUsage, fmt::format("--schema {} does not fit 24 bits", arguments.schema),
+              fmt::format("use 0 to {}", kMaxSchema));
 }
 
 int check_key(const Arguments& arguments) {
@@ -223,6 +258,7 @@ int check_key(const Arguments& arguments) {
 
 int publish(const Context& context, const Arguments& arguments) {
   if (const int code = check_key(arguments); code != kOk) return code;
+  if (const int code = check_schema(arguments); code != kOk) return code;
   const auto fabric = open_fabric(context);
   if (!fabric) return fail(fabric.error());
   auto input = Input::open(arguments.file);  // before a publisher line is taken
@@ -233,7 +269,7 @@ int publish(const Context& context, const Arguments& arguments) {
   if (!producer) return fail(producer.error());
   if (arguments.file == "-" && is_terminal(STDIN_FILENO) && !arguments.quiet)
     note("reading from the terminal; end with Ctrl-D");
-  return Publication(*producer, *input, arguments, fabric->directory()).run();
+  return Publication(*producer, *input, arguments, context).run();
 }
 
 void add_options(CLI::App& sub, Arguments& arguments) {
@@ -258,6 +294,7 @@ void add_options(CLI::App& sub, Arguments& arguments) {
          },
          "Records a second, without drift (as fast as possible)")
       ->type_name("N/s");
+  add_count(sub, "--schema", arguments.schema, "Schema number of all records, 0 to 16777215 (0)")->type_name("ID");
   add_duration(sub, "--timeout", arguments.timeout_ns, "Give up when a record has waited that long (never)");
   sub.add_flag("--take-over", arguments.take_over, "One-writer topics: take the lease from a live publisher");
   sub.add_flag("-q,--quiet", arguments.quiet, "No progress and no summary");
@@ -277,10 +314,15 @@ void add_pub(CLI::App& app, Context& context) {
                            "  length-prefixed  4 bytes little-endian, then as many bytes of payload\n\n"
                            "The key picks the partition and keeps the order of its records. When a group holds\n"
                            "the topic up, pub waits and says for whom. Whatever it counts as published is seen by\n"
-                           "every group, whatever happens to pub afterwards.",
+                           "every group, whatever happens to pub afterwards.\n\n"
+                           "--json prints one object at the end, also after a failure: topic, complete (all of\n"
+                           "the input was published), records, bytes, seconds, and the counts of each partition.\n"
+                           "Bytes are those of the payloads.",
                 .examples = "  evf pub packages /var/log/dpkg.log --key-field 4\n"
                             "  evf pub orders --format ndjson --key-field customer.id < orders.ndjson\n"
-                            "  journalctl -f | evf pub journal --rate 1000/s"},
+                            "  evf pub orders --schema 7 --json < orders.txt | jq .records\n"
+                            "  journalctl -f | evf pub journal --rate 1000/s",
+                .json = true},
                [&context, arguments] { return publish(context, *arguments); });
   add_options(*sub, *arguments);
 }
