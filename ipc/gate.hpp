@@ -6,7 +6,9 @@
 //   G2  limit never falls.
 //   G3  Once a joiner has returned position c, limit <= position + slot_count for as long as its cursor gates.
 //   G4  A raise takes the limit to head + step at most, where head is a value that tail has had and step is what the caller
-//       needs, at least gate_step(). So a reader that joins at `earliest` starts at most gate_step() after the oldest record.
+//       needs, at least gate_step(); joiners add one per 4,095 joins, and a full arena up to a lap. So a reader that joins at
+//       `earliest` starts at most gate_step() after the oldest record, but for those.
+//   G5  Where tail >= limit a refresh that nobody disturbs raises the limit above tail, or slowest + N <= limit.
 //
 // Why joins: a refresh loads the gate, scans the cursors, and raises the limit with a CAS. A cursor that joins after the
 // scan passed its line would be missed:
@@ -145,7 +147,9 @@ std::uint64_t join_gate(const RingMap& map, std::uint64_t wanted) noexcept {
     auto gate = map.control->gate.load(std::memory_order_seq_cst);
     const auto limit = GateWord::limit(gate);
     if (GateWord::joins(gate) == GateWord::kMaxJoins) {
-      if (refresh_limit<Schedule>(map, map.tail(), map.slot_count).limit == limit) return kRefused;
+      const auto tail = map.tail();
+      const auto by_one = limit < tail ? 1 : limit - tail + 1;  // G4: no further than it takes to begin anew
+      if (refresh_limit<Schedule>(map, tail, by_one).limit == limit) return kRefused;
       continue;
     }
     Schedule::point(Step::raise_limit);

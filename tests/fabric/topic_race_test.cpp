@@ -95,6 +95,20 @@ TEST_F(TopicRaceTest, partitions_of_two_generations_are_never_mixed) {
   }
 }
 
+TEST_F(TopicRaceTest, what_is_attached_is_of_one_generation_even_without_lines) {
+  for (const auto access : {ipc::Access::read_write, ipc::Access::read_only}) {
+    create_anew();
+    Stopped opener([&] {
+      const auto topic = must(open().topic("orders", access));
+      return ended(must(open().confirm(*topic)));
+    });
+    ASSERT_TRUE(opener.reach(SYS_openat, "/1.ring"));
+    ASSERT_EQ(delete_it(), kDone);
+    ASSERT_EQ(create_it(), kDone);
+    EXPECT_EQ(opener.finish(), kDone);
+  }
+}
+
 TEST_F(TopicRaceTest, what_a_producer_publishes_is_in_the_topic_wherever_a_delete_came_between) {
   unsigned point = 0, deleted = 0, refused = 0;
   for (; point < kMorePointsThanThereAre; ++point) {
@@ -172,6 +186,18 @@ TEST_F(TopicRaceTest, an_unforced_delete_leaves_it_to_whoever_attached_meanwhile
   EXPECT_GT(kept, 20U);
   EXPECT_GT(gone, 2U);
   RecordProperty("points", static_cast<int>(point));
+}
+
+// The notice turns into the mark when who attaches has seen it and not yet taken it down.
+TEST_F(TopicRaceTest, who_comes_too_late_to_take_a_notice_down_sees_the_mark) {
+  create_anew();
+  Stopped deleter([&] { return delete_it(); });
+  ASSERT_TRUE(deleter.reach(SYS_renameat2, ".deleting"));
+  Stopped opener([&] { return ended(Producer::open(open(), "orders")); });
+  ASSERT_TRUE(opener.reach(SYS_unlinkat, ".deleting"));
+  ASSERT_TRUE(deleter.reach(SYS_unlinkat, ".ring")) << "marked; the files are still there";
+  EXPECT_EQ(opener.finish(), kNotFound);
+  EXPECT_EQ(deleter.finish(), kDone);
 }
 
 TEST_F(TopicRaceTest, a_deleter_killed_anywhere_takes_no_topic_in_use) {
