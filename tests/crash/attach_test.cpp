@@ -10,19 +10,6 @@
 namespace fabric::ipc::crash {
 namespace {
 
-constexpr auto kMany = WriterMode::many;
-
-void open_all(World& world) {
-  world.open_witness("a");
-  world.open_witness("b");
-  world.open(world.other());
-}
-
-void two_laps(World& world, Mode) {
-  world.drain();
-  world.go_on_two_laps(*world.other(), kOther);
-}
-
 Sweep joins_ring() {
   return {.name = "joins_ring",
           .options = small_ring(kMany),

@@ -9,19 +9,7 @@
 namespace fabric::ipc::crash {
 namespace {
 
-constexpr auto kMany = WriterMode::many;
 constexpr std::uint64_t kRecords = 6, kTarget = 2;
-
-void open_all(World& world) {
-  world.open_witness("a");
-  world.open_witness("b");
-  world.open(world.other());
-}
-
-void two_laps(World& world, Mode) {
-  world.drain();
-  world.go_on_two_laps(*world.other(), kOther);
-}
 
 // The group's cursor is on line 0, nobody's, behind six records.
 void bake_group(World& world) {

@@ -5,17 +5,6 @@
 namespace fabric::ipc::crash {
 namespace {
 
-void open_all(World& world) {
-  world.open_witness("a");
-  world.open_witness("b");
-  world.open(world.other());
-}
-
-void two_laps(World& world, Mode) {
-  world.drain();
-  world.go_on_two_laps(*world.other(), kOther);
-}
-
 // The ring stands shortly before a wrap: the region's first record goes into the last slot, the second into the first.
 void bake_before_wrap(World& world) {
   world.open(world.other());

@@ -8,19 +8,6 @@
 namespace fabric::ipc::crash {
 namespace {
 
-constexpr auto kMany = WriterMode::many;
-
-void open_all(World& world) {
-  world.open_witness("a");
-  world.open_witness("b");
-  world.open(world.other());
-}
-
-void two_laps(World& world, Mode) {
-  world.drain();
-  world.go_on_two_laps(*world.other(), kOther);
-}
-
 void bake_six_records(World& world) {
   world.open(world.other());
   for (int i = 0; i < 6; ++i) world.publish(*world.other(), kBaked);

@@ -10,19 +10,6 @@
 namespace fabric::ipc::crash {
 namespace {
 
-constexpr auto kMany = WriterMode::many;
-
-void open_all(World& world) {
-  world.open_witness("a");
-  world.open_witness("b");
-  world.open(world.other());
-}
-
-void two_laps(World& world, Mode) {
-  world.drain();
-  world.go_on_two_laps(*world.other(), kOther);
-}
-
 // A dead publisher with a claim, a dead durable reader and a dead ephemeral one, both gating.
 void leave_the_dead(World& world) {
   open_all(world);

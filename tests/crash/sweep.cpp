@@ -139,6 +139,17 @@ class Runner {
 
 }  // namespace
 
+void open_all(World& world) {
+  world.open_witness("a");
+  world.open_witness("b");
+  world.open(world.other());
+}
+
+void two_laps(World& world, Mode) {
+  world.drain();
+  world.go_on_two_laps(*world.other(), kOther);
+}
+
 void run_sweep(const Sweep& sweep, Mode mode) { Runner(sweep, mode).run(); }
 
 std::vector<SweepCase> both_modes(const std::vector<Sweep>& sweeps) {

@@ -44,6 +44,11 @@ inline RingOptions small_ring_with_arena(WriterMode writers) {
   return options;
 }
 
+// The usual Sweep::prepare: two gating readers and the other publisher. And the usual Sweep::meanwhile: they go on past the child.
+inline constexpr auto kMany = WriterMode::many;
+void open_all(World& world);
+void two_laps(World& world, Mode mode);
+
 void run_sweep(const Sweep& sweep, Mode mode);
 
 // For INSTANTIATE_TEST_SUITE_P: every sweep in both modes.
