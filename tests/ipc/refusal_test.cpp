@@ -1,8 +1,6 @@
 // What is no ring, or not this one's to use: each a clear error that names the path and says what to do. Through
 // Ring::attach and RingFile::create; what a segment refuses by itself is in segment_test.cpp.
 
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +11,7 @@
 #include "tests/ipc/ring_bytes.hpp"
 #include "tests/ipc/ring_fixture.hpp"
 #include "tests/support/child.hpp"
+#include "tests/support/mounts.hpp"
 
 namespace fabric::ipc::testing {
 namespace {
@@ -172,20 +171,12 @@ TEST_F(RefusalTest, FileLargerThanTheLimit) {
       << "nothing but the ring and the members is left";
 }
 
-// A tmpfs of its own, if this machine lets us mount one (root, or a user namespace).
-bool mount_small_tmpfs(const std::string& at) {
-  const bool root = ::geteuid() == 0;
-  if (::unshare(CLONE_NEWNS | (root ? 0 : CLONE_NEWUSER)) != 0) return false;
-  ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
-  return ::mount("tmpfs", at.c_str(), "tmpfs", 0, "size=256k") == 0;
-}
-
 TEST_F(RefusalTest, FullFileSystemIsAnErrorAtCreationAndLeavesNothing) {
   const auto place = directory() + "/small";
   ASSERT_EQ(::mkdir(place.c_str(), 0700), 0);
   EXPECT_EQ(in_a_child([&] {
               // Where mounting is forbidden the host's own /dev/shm is too small for what is asked.
-              const bool mounted = mount_small_tmpfs(place);
+              const bool mounted = fabric::testing::unshare_mounts() && fabric::testing::mount_tmpfs(place, 256 << 10);
               auto wanted = megabyte();
               if (!mounted) wanted.slot_count = 1ULL << 30;
               expect_no_space(place + "/ring", wanted, "allocate ");
