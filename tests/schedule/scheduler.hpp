@@ -42,9 +42,15 @@ class Scheduler {
 
  private:
   struct Actor {
+    Actor();
+    ~Actor();
+    Actor(const Actor&) = delete;
+    Actor& operator=(const Actor&) = delete;
+
     std::function<void()> body;
     std::unique_ptr<std::byte[]> stack;
     ucontext_t context{};
+    void* fiber;  // ThreadSanitizer's name for it
     bool done = false, killed = false;
   };
   static void enter();
@@ -54,6 +60,7 @@ class Scheduler {
   std::vector<std::unique_ptr<Actor>> actors_;
   std::function<void()> hook_;
   ucontext_t home_{};
+  void* home_fiber_;
   std::size_t current_ = 0, victim_ = 0;
   std::uint64_t victim_until_ = 0, steps_ = 0;
 };
