@@ -2,9 +2,19 @@
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/eventfabric)
 
-install(TARGETS eventfabric_ipc eventfabric_fabric EXPORT eventfabricTargets
-  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
-  FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/eventfabric)
+# A set of targets per component: who uses the core needs nothing that the formats need.
+#   find_package(eventfabric)                              ipc, fabric
+#   find_package(eventfabric COMPONENTS formats catalog)   these as well
+foreach(layer IN LISTS EVF_LAYERS)
+  set(set Targets)
+  if(NOT layer MATCHES "^(ipc|fabric)$")
+    set(set -${layer}-Targets)
+    install(EXPORT eventfabric${set} NAMESPACE eventfabric:: DESTINATION ${package_dir})
+  endif()
+  install(TARGETS eventfabric_${layer} EXPORT eventfabric${set}
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+    FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/eventfabric)
+endforeach()
 install(DIRECTORY DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/eventfabric)  # exists even while no layer has a header
 install(EXPORT eventfabricTargets NAMESPACE eventfabric:: DESTINATION ${package_dir})
 configure_package_config_file(cmake/eventfabricConfig.cmake.in ${PROJECT_BINARY_DIR}/eventfabricConfig.cmake

@@ -40,12 +40,15 @@ class TidyTest(unittest.TestCase):
         for path, target in (("ipc/a.cpp", "fabric/b.hpp"), ("ipc/a.cpp", "tools/evf/b.hpp"),
                              ("fabric/x/a.cpp", "tools/evf/b.hpp"), ("fabric/a.cpp", "tests/b.hpp"),
                              ("bindings/c/a.cpp", "ipc/b.hpp"), ("tools/evf/a.cpp", "tests/b.hpp"),
-                             ("fabric/a.cpp", "bench/b.hpp"), ("ipc/a.cpp", "bindings/c/b.h")):
+                             ("fabric/a.cpp", "bench/b.hpp"), ("ipc/a.cpp", "bindings/c/b.h"),
+                             ("fabric/x/a.cpp", "fabric/formats/b.hpp"), ("fabric/formats/a.cpp", "fabric/catalog/b.hpp")):
             self.assert_fires("layering", path, f'#include "{target}"\n')
             self.assert_fires("layering", path, f"#include <{target}>\n")
         for path, target in (("ipc/a.cpp", "ipc/b.hpp"), ("fabric/a.cpp", "ipc/b.hpp"), ("fabric/a.cpp", "fabric/b.hpp"),
                              ("bindings/c/a.cpp", "fabric/b.hpp"), ("tools/evf/a.cpp", "fabric/b.hpp"),
-                             ("tools/evf/a.cpp", "ipc/b.hpp"), ("tests/ipc/a.cpp", "tools/evf/b.hpp")):
+                             ("tools/evf/a.cpp", "ipc/b.hpp"), ("tests/ipc/a.cpp", "tools/evf/b.hpp"),
+                             ("fabric/catalog/a.cpp", "fabric/formats/b.hpp"), ("fabric/formats/x/a.cpp", "fabric/x/b.hpp"),
+                             ("tools/evf/a.cpp", "fabric/catalog/b.hpp")):
             self.assert_silent(path, f'#include "{target}"\n')
 
     def test_includes_start_at_the_root(self):
@@ -57,6 +60,10 @@ class TidyTest(unittest.TestCase):
         self.assert_fires("dependency", "ipc/a.cpp", "#include <fmt/format.h>\n")
         self.assert_fires("dependency", "fabric/a.cpp", "#include <nlohmann/json.hpp>\n")
         self.assert_fires("dependency", "ipc/a.cpp", "#include <concurrentqueue/concurrentqueue.h>\n")
+        self.assert_fires("dependency", "fabric/x/a.cpp", "#include <google/protobuf/message.h>\n")
+        self.assert_silent("fabric/formats/a.cpp", "#include <google/protobuf/message.h>\n")
+        self.assert_fires("dependency", "fabric/formats/a.cpp", "#include <yaml-cpp/yaml.h>\n")
+        self.assert_silent("fabric/catalog/a.cpp", "#include <yaml-cpp/yaml.h>\n")
         self.assert_silent("fabric/a.cpp", "#include <concurrentqueue/concurrentqueue.h>\n")
         self.assert_silent("ipc/a.cpp", "#include <boost/interprocess/file_mapping.hpp>\n#include <xxhash.h>\n")
         self.assert_silent("tools/evf/a.cpp", "#include <fmt/format.h>\n")

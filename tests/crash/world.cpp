@@ -17,7 +17,6 @@ namespace {
 constexpr std::uint64_t kBlockedNs = 4'000'000'000;
 // A gap between two polls that is longer than this was not spent waiting: somebody else had the processor.
 constexpr std::uint64_t kLongestPollNs = 50'000;
-constexpr std::uint64_t kMostTries = 2'000'000;
 
 }  // namespace
 

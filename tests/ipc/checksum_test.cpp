@@ -12,7 +12,7 @@ namespace {
 TEST(Checksum, IsXxh3WhateverTheLength) {
   std::vector<std::uint8_t> bytes(20'000);
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i * 131 + (i >> 8));
-  for (const std::size_t offset : {0, 1, 32}) {
+  for (const std::size_t offset : {0U, 1U, 32U}) {
     for (std::size_t length = 0; length < 5000; length += length < 1100 ? 1 : 97)
       ASSERT_EQ(hash_bytes(bytes.data() + offset, length), XXH3_64bits(bytes.data() + offset, length)) << length;
     EXPECT_EQ(hash_bytes(bytes.data() + offset, 19'000), XXH3_64bits(bytes.data() + offset, 19'000));

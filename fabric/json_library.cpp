@@ -1,0 +1,2 @@
+// Boost.JSON itself, from its headers. In a file of its own, so that a program which does the same does not get its symbols twice.
+#include <boost/json/src.hpp>
