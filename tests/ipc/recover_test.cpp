@@ -37,7 +37,7 @@ class RecoverTest : public RingFixture, public ::testing::WithParamInterface<Wri
     ASSERT_FALSE(file->of_this_boot());
   }
   RingMap raw() {
-    file_.emplace(std::move(*RingFile::attach_for_recovery(path())));
+    file_.emplace(*RingFile::attach_for_recovery(path()));
     return file_->map();
   }
 
@@ -166,7 +166,7 @@ TEST_P(RecoverTest, APositionThatCannotBeIsIgnoredAndReported) {
 
 // The last lap may be lost behind an acked position, not more; what is no durable cursor says nothing.
 TEST_P(RecoverTest, HowFarAPositionIsBelieved) {
-  for (const std::uint64_t beyond : {0, 1, 16, 17}) {
+  for (const std::uint64_t beyond : {0U, 1U, 16U, 17U}) {
     for (const auto state : {CursorState::active, CursorState::joining}) {
       std::remove(path().c_str());
       fill(10, 10);

@@ -50,7 +50,7 @@ class EventHandleWaiter : public Waiter {
   }
 
  private:
-  EventHandle handle_ = std::move(*EventHandle::create());
+  EventHandle handle_ = *EventHandle::create();
 };
 
 template <class T>
