@@ -1,6 +1,5 @@
 #include "ipc/cursor.hpp"
 
-#include "ipc/checksum.hpp"
 #include "ipc/cursor_line.hpp"
 #include "ipc/fence.hpp"
 #include "ipc/repair.hpp"
@@ -10,8 +9,6 @@ namespace {
 
 constexpr int kTries = 100;
 constexpr int kLooks = 8;
-
-std::uint64_t hash_name(const std::string& name) noexcept { return hash_bytes(name.data(), name.size()) & CursorWord::kHashMask; }
 
 std::uint8_t flags_of(const CursorOptions& options) noexcept {
   return static_cast<std::uint8_t>((options.gating ? kGating : 0) | (options.durable ? kDurable : 0));
@@ -149,7 +146,7 @@ enum class Change : std::uint8_t { move, force_move, remove };
 // Takes the line of the cursor that is to be changed. One that was still being created is cleared away.
 Result<HeldLine> take_for_change(const Ring& ring, const std::string& name, Change change) {
   const auto nobody = [&] { return make_error(ErrorCode::not_found, ring.path() + ": no cursor '" + name + "'"); };
-  const auto hash = hash_name(name);
+  const auto hash = CursorWord::hash_of(name);
   for (int tries = 0; tries < kTries; ++tries) {
     const auto index = find_line(ring.map(), hash);
     if (!index) return nobody();
@@ -192,7 +189,7 @@ Result<OwnedCursor> acquire_cursor(const Ring& ring, const CursorOptions& option
   if (auto refusal = refuse_change(ring)) return *refusal;
   if (auto refusal = refuse_name(options)) return *refusal;
   reclaim_dead(ring);
-  const auto hash = options.name.empty() ? 0 : hash_name(options.name);
+  const auto hash = options.name.empty() ? 0 : CursorWord::hash_of(options.name);
   const CursorLock lock;
   for (int tries = 0; tries < kTries; ++tries) {
     if (!options.name.empty()) {
@@ -258,7 +255,7 @@ std::vector<CursorInfo> list_cursors(const RingMap& map) {
 }
 
 std::optional<CursorInfo> find_cursor(const RingMap& map, const std::string& name) {
-  const auto line = find_line(map, hash_name(name));
+  const auto line = find_line(map, CursorWord::hash_of(name));
   auto cursor = line ? read_line(map, *line) : std::nullopt;
   return cursor && cursor->name == name ? std::move(cursor) : std::nullopt;
 }

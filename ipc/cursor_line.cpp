@@ -79,6 +79,8 @@ Taking HeldLine::create(const std::string& name, std::uint64_t hash, std::uint8_
   if (line_->state.load(std::memory_order_acquire) == state_ && raise_epoch() && set_position(start, false)) {
     store_name(*line_, name);
     line_->maker.store(ring_->member(), std::memory_order_relaxed);
+    line_->lease.store(0, std::memory_order_relaxed);
+    line_->requested_by.store(0, std::memory_order_relaxed);
     line_->created_at_ns.store(ring_now_ns(ring_->map()), std::memory_order_relaxed);
     line_->acked_at_ns.store(0, std::memory_order_relaxed);
     // SYNC: cursor-join (from here on a gating line counts)

@@ -27,7 +27,9 @@
 // gate_step() records while readers keep up, however many of them idle. Lock-free, no system call, callable from any thread.
 
 #include <algorithm>
+#include <string>
 
+#include "ipc/checksum.hpp"
 #include "ipc/ring_file.hpp"
 #include "ipc/schedule.hpp"
 
@@ -55,6 +57,7 @@ struct CursorWord {
     return generation << 48 | (name_hash & kHashMask) << 8 | std::uint64_t{flags} << 4 | static_cast<std::uint64_t>(state);
   }
   static constexpr std::uint64_t kHashMask = (std::uint64_t{1} << 40) - 1;
+  static std::uint64_t hash_of(const std::string& name) noexcept { return hash_bytes(name.data(), name.size()) & kHashMask; }
   static constexpr CursorState state(std::uint64_t word) noexcept { return static_cast<CursorState>(word & 0xf); }
   static constexpr std::uint8_t flags(std::uint64_t word) noexcept { return static_cast<std::uint8_t>((word >> 4) & 0xf); }
   static constexpr std::uint64_t name_hash(std::uint64_t word) noexcept { return (word >> 8) & kHashMask; }

@@ -179,6 +179,8 @@ static_assert(sizeof(PublisherLine) == 128);
 //           is claimed, so two who create one name see each other before either has written it out.
 // maker:    a cursor that does not outlive its reader gates for that reader alone: when `owner` names another it is being cleared
 //           away, and whoever does so may stop there. 0, as in older files: it gates whoever owns it.
+// lease, requested_by: how the members of a group share its partitions (cursor_watch.hpp). Hints: no property of the ring rests on
+//           them. A line of their own, away from the position that publishers read.
 enum class CursorState : std::uint8_t { free = 0, joining = 1, active = 2 };
 enum CursorFlags : std::uint8_t { kGating = 1, kDurable = 2 };
 inline constexpr std::size_t kMaxName = 63;
@@ -192,9 +194,27 @@ struct CursorLine {
   SharedWord maker;  // member id of its creator; written before the line is in use
   SharedWord reserved0[2];
   SharedWord name[8];  // zero-terminated text, written while joining
-  SharedWord reserved1[16];
+  alignas(kLine) SharedWord lease;  // see LeaseWord; written by the owner
+  SharedWord requested_by;          // who would like to have the partition: member id << 8 | reader; 0: nobody
+  SharedWord reserved1[14];
 };
-static_assert(sizeof(CursorLine) == 256);
+static_assert(sizeof(CursorLine) == 256 && offsetof(CursorLine, lease) == 128);
+
+// Until when the owner holds the partition if nothing is heard of it, and which of its process's readers it is:
+//   until: milliseconds of CLOCK_MONOTONIC, 39 bits | gives way: 1 bit | reader: 8 bits | the owner's id, its lowest 16 bits
+// The id tells the word of a former owner from that of the present one. All zero: no lease.
+struct LeaseWord {
+  static constexpr std::uint64_t kForEver = (std::uint64_t{1} << 39) - 1;
+  static constexpr std::uint64_t make(std::uint64_t until_ms, bool gives_way, std::uint8_t reader, std::uint64_t member) noexcept {
+    return until_ms << 25 | (gives_way ? 1U << 24 : 0U) | std::uint64_t{reader} << 16 | (member & 0xffff);
+  }
+  static constexpr std::uint64_t until_ms(std::uint64_t word) noexcept { return word >> 25; }
+  static constexpr bool gives_way(std::uint64_t word) noexcept { return (word >> 24 & 1) != 0; }
+  static constexpr std::uint8_t reader(std::uint64_t word) noexcept { return static_cast<std::uint8_t>(word >> 16); }
+  static constexpr bool is_of(std::uint64_t word, std::uint64_t member) noexcept {
+    return word != 0 && (word & 0xffff) == (member & 0xffff);
+  }
+};
 
 // ------------------------------------------------------------------------------------------------------ arena blocks
 //

@@ -74,6 +74,9 @@ class alignas(kLine) ReaderBase {
   std::uint64_t acked() const noexcept { return PositionWord::sequence(owned_.position_word); }
   LostRange lost_range() const noexcept { return lost_; }    // after ReadOutcome::lost
   bool gating() const noexcept { return gating_; }
+  // Whether the cursor is still this reader's, so that what it has read and not acked lies unchanged where it lay: to be asked after
+  // bytes were used. True for readers that have no such protection.
+  bool is_protected() noexcept { return !lost_protection(); }
   const Ring& ring() const noexcept { return *ring_; }
   std::shared_ptr<Ring> shared_ring() const noexcept { return ring_; }
   WaitTarget wait_target() const noexcept { return {&map_, at_.sequence()}; }

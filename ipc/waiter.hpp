@@ -12,7 +12,7 @@
 // Either the publisher sees the ticket or the reader sees `busy` (fence.hpp). To wake is: bump wake_futex, FUTEX_WAKE, woken := the
 // tickets seen; `woken` comes last, so a waker that dies in between is made good by the next.
 // Futexes are process-shared. Cost to a publisher while nobody sleeps: two loads of a line that nobody writes.
-// tests/model/sleep.pml checks the order of these steps (under sequential consistency: the fence itself is not in it).
+// tests/model/sleep.pml checks the order of these steps, with store buffers and deaths.
 
 #include <cstdint>
 #include <span>

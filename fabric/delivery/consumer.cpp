@@ -67,8 +67,8 @@ class Consumer::Polling {
   ~Polling() {
     consumer_.polling_ = false;
     for (const auto partition : consumer_.wanted_) {
-      if (!std::exchange(consumer_.dropped_[partition], 0)) continue;
-      consumer_.readers_[partition].reset();
+      auto& held = consumer_.held_[partition];
+      if (held && held->dropped) held.reset();
     }
   }
   Polling(const Polling&) = delete;
@@ -78,17 +78,28 @@ class Consumer::Polling {
   Consumer& consumer_;
 };
 
+Consumer::Held::Held(ipc::Reader taken)
+    : reader(std::move(taken)),
+      acks(reader.ring().map().slot_count),
+      delivered_until(reader.position()),
+      rewind_to(kNoLimit) {
+  acks.reset(delivered_until);
+}
+
 Consumer::Consumer(const Fabric& fabric, std::shared_ptr<const Topic> topic, ConsumerOptions options,
                    std::vector<std::uint32_t> wanted)
     : fabric_(fabric),
       topic_(std::move(topic)),
       options_(std::move(options)),
       wanted_(std::move(wanted)),
-      readers_(topic_->partitions()),
-      dropped_(topic_->partitions()),
+      held_(topic_->partitions()),
       troubles_(topic_->partitions()),
       idler_(options_.wait) {
   targets_.reserve(wanted_.size());
+  if (options_.group.empty()) return;
+  sharing_ = std::make_unique<Sharing>(
+      *topic_, wanted_,
+      Sharing::Options{.group = options_.group, .lease_ns = options_.lease_ns, .balance = options_.partitions.empty()});
 }
 
 Result<Consumer> Consumer::join(const Fabric& fabric, const std::string& topic, const ConsumerOptions& options) {
@@ -100,86 +111,123 @@ Result<Consumer> Consumer::join(const Fabric& fabric, const std::string& topic, 
     auto wanted = wanted_partitions(**attached, options);
     if (!wanted) return wanted.error();
     Consumer consumer(fabric, std::move(*attached), std::move(settled), std::move(*wanted));
-    consumer.take_partitions(kConfirmWithinNs);
+    consumer.share(kConfirmWithinNs);
     if (consumer.deleted_) continue;  // meanwhile: it is not found now, or it is another one
     if (consumer.failed_ == consumer.wanted_.size()) return *consumer.trouble_;
     return consumer;
   }
 }
 
-// Whether nobody alive owns the group's cursor there.
-bool Consumer::is_free(const ipc::Ring& ring) const {
-  const auto cursor = ipc::find_cursor(ring.map(), options_.group);
-  return !cursor || !ring.is_alive(cursor->owner);
-}
-
 // False: a live member has it.
-Result<bool> Consumer::take_partition(std::uint32_t partition) {
-  const auto& ring = topic_->ring(partition);
+Result<bool> Consumer::take_partition(const Sharing::Take& take) {
   ipc::ReaderOptions how{.cursor = std::nullopt, .start = options_.start};
-  if (!options_.group.empty()) {
-    if (!is_free(*ring)) return false;
-    how.cursor = ipc::CursorOptions{.name = options_.group, .gating = options_.gating};
+  if (sharing_) {
+    how.cursor =
+        ipc::CursorOptions{.name = options_.group, .gating = options_.gating, .take_over = take.by_force};
   }
-  auto reader = ipc::Reader::attach(ring, how);
+  auto reader = ipc::Reader::attach(topic_->ring(take.partition), how);
   if (!reader && reader.error().code == ErrorCode::busy) return false;
   if (!reader) return reader.error();
-  readers_[partition].emplace(std::move(*reader));
-  ++held_;
+  held_[take.partition].emplace(std::move(*reader));
+  ++partitions_held_;
+  if (sharing_) sharing_->took(take.partition, clock_.now_ns());
   return true;
 }
 
-// Takes what is free, as long as the topic is the one that its name stands for.
-void Consumer::take_partitions(std::uint64_t confirm_within_ns) {
-  looked_for_partitions_ns_ = clock_.now_ns();
+// Takes what is due to us, gives what is not.
+void Consumer::share(std::uint64_t confirm_within_ns) {
+  const auto now_ns = shared_ns_ = clock_.now_ns();
+  if (!sharing_) {
+    std::vector<Sharing::Take> missing;
+    for (const auto partition : wanted_)
+      if (!held_[partition]) missing.push_back({.partition = partition});
+    return take_all(missing, confirm_within_ns);
+  }
+  const auto& step = sharing_->look(now_ns);
+  giving_ = 0;
+  for (const auto partition : wanted_) {
+    if (!holds(partition)) continue;
+    auto& give_by_ns = held_[partition]->give_by_ns;
+    if (!std::binary_search(step.give.begin(), step.give.end(), partition)) {
+      give_by_ns = 0;  // who asked for it is gone
+      continue;
+    }
+    if (give_by_ns == 0) give_by_ns = now_ns + options_.hand_over_ns;
+    ++giving_;
+  }
+  if (giving_ != 0) give_when_acked(now_ns);
+  take_all(step.take, confirm_within_ns);
+}
+
+// As long as the topic is the one that its name stands for.
+void Consumer::take_all(const std::vector<Sharing::Take>& takes, std::uint64_t confirm_within_ns) {
   if (deleted_) return;
   trouble_.reset();
   failed_ = 0;
+  for (auto& trouble : troubles_) trouble.clear();
   std::vector<std::uint32_t> taken;
-  for (const auto partition : wanted_) {
-    troubles_[partition].clear();
-    if (readers_[partition]) continue;
-    const auto done = take_partition(partition);
-    if (done && *done) taken.push_back(partition);
+  for (const auto& take : takes) {
+    const auto done = take_partition(take);
+    if (done && *done) taken.push_back(take.partition);
     if (done) continue;
     ++failed_;
-    troubles_[partition] = done.error().message;
+    troubles_[take.partition] = done.error().message;
     if (trouble_) continue;
     trouble_ = done.error();
-    trouble_->message = "topic '" + topic_->name() + "', partition " + std::to_string(partition) + ": " +
+    trouble_->message = "topic '" + topic_->name() + "', partition " + std::to_string(take.partition) + ": " +
                         trouble_->message;
   }
-  if (taken.empty() || options_.group.empty()) return;
-  const auto confirmed = fabric_.confirm(*topic_, confirm_within_ns);
-  if (confirmed && *confirmed) return;
-  for (const auto partition : taken) drop(partition);
+  if (taken.empty()) return;
+  const auto confirmed = sharing_ ? fabric_.confirm(*topic_, confirm_within_ns) : Result<bool>(true);
+  if (confirmed && *confirmed) {
+    if (!options_.on_change) return;
+    for (const auto partition : taken)
+      options_.on_change({.partition = partition, .position = held_[partition]->reader.position()});
+    return;
+  }
+  for (const auto partition : taken) drop(partition, std::nullopt);
   deleted_ = confirmed.has_value();
   failed_ += static_cast<std::uint32_t>(taken.size());
   trouble_ = confirmed ? make_error(ErrorCode::not_found, "topic '" + topic_->name() + "' was deleted; join it again")
                        : confirmed.error();
 }
 
-// The reader goes now, or when poll() is done with it.
-void Consumer::drop(std::uint32_t partition) noexcept {
-  if (!holds(partition)) return;
-  --held_;
-  if (polling_) {
-    dropped_[partition] = 1;
-  } else {
-    readers_[partition].reset();
+// Outside of poll()'s round: what is given away has no record in anybody's hands, or its time is up.
+void Consumer::give_when_acked(std::uint64_t now_ns) {
+  for (const auto partition : wanted_) {
+    if (!holds(partition) || held_[partition]->give_by_ns == 0) continue;
+    const auto& held = *held_[partition];
+    if (held.acks.floor() < std::min(held.reader.position(), held.rewind_to) && now_ns < held.give_by_ns) continue;
+    if (move_cursor(partition, held.acks.floor())) drop(partition, PartitionChange::Kind::given);
   }
+}
+
+// The reader goes now, or when poll() is done with it.
+void Consumer::drop(std::uint32_t partition, std::optional<PartitionChange::Kind> why) {
+  if (!holds(partition)) return;
+  auto& held = held_[partition];
+  --partitions_held_;
+  const auto position = held->reader.acked();
+  if (polling_) {
+    held->dropped = true;
+  } else {
+    held.reset();
+  }
+  if (sharing_) sharing_->gave(partition);
+  if (why && options_.on_change) options_.on_change({.partition = partition, .kind = *why, .position = position});
 }
 
 std::uint64_t Consumer::poll(const Handler& handler, const GapHandler& gaps, std::uint64_t most) {
   if (polling_ || most == 0) return 0;
-  if (held_ != wanted_.size() && clock_.now_ns() - looked_for_partitions_ns_ >= kLookAgainNs) take_partitions(0);
+  if ((sharing_ || partitions_held_ != wanted_.size()) && clock_.now_ns() - shared_ns_ >= kLookAgainNs) share(0);
   std::uint64_t delivered = 0;
   {
     const Polling polling(*this);
     const auto first = std::exchange(turn_, 0);
     for (std::size_t i = 0; i < wanted_.size(); ++i) {
       const auto partition = wanted_[(first + i) % wanted_.size()];
-      if (holds(partition)) delivered += poll_partition(partition, handler, gaps, most - delivered);
+      if (holds(partition) && held_[partition]->give_by_ns == 0)
+        delivered += poll_partition(partition, handler, gaps, most - delivered);
       if (delivered < most) continue;
       turn_ = (first + i + 1) % wanted_.size();
       break;
@@ -189,21 +237,33 @@ std::uint64_t Consumer::poll(const Handler& handler, const GapHandler& gaps, std
   return delivered;
 }
 
+// The next read of the partition begins at the record that was nacked.
+void Consumer::rewind(Held& held) {
+  const auto sequence = std::exchange(held.rewind_to, kNoLimit);
+  if (sequence == kNoLimit) return;
+  // Refused only when the reader is fenced or overrun: then the next read says so.
+  const auto sought = held.reader.seek({ipc::StartAt::Kind::sequence, sequence});
+  if (sought) held.delivered_until = *sought;
+}
+
 std::uint64_t Consumer::poll_partition(std::uint32_t partition, const Handler& handler, const GapHandler& gaps,
                                        std::uint64_t most) {
-  auto& reader = *readers_[partition];
+  auto& held = *held_[partition];
+  rewind(held);
   std::uint64_t delivered = 0;
   ipc::RecordView view;
-  for (std::uint64_t i = 0; i < options_.most_per_partition && delivered < most && holds(partition); ++i) {
-    Gap gap{.partition = partition, .why = reader.next(view)};
+  for (std::uint64_t i = 0;
+       i < options_.most_per_partition && delivered < most && holds(partition) && held.rewind_to == kNoLimit; ++i) {
+    Gap gap{.partition = partition, .why = held.reader.next(view)};
     switch (gap.why) {
       case ReadOutcome::record:
-        delivered += hand_over(partition, view, handler, gaps) ? 1 : 0;
+        delivered += deliver(partition, held, view, handler, gaps) ? 1 : 0;
         continue;
       case ReadOutcome::empty:
-        return delivered;
+        i = options_.most_per_partition - 1;
+        continue;
       case ReadOutcome::lost:
-        gap.range = reader.lost_range();
+        gap.range = held.reader.lost_range();
         break;
       case ReadOutcome::damaged:
         gap.range = {view.sequence, view.sequence + 1};
@@ -211,47 +271,128 @@ std::uint64_t Consumer::poll_partition(std::uint32_t partition, const Handler& h
         break;
       case ReadOutcome::fenced:
       case ReadOutcome::wrong_process:
-        gap.range = {reader.acked(), reader.position()};
-        drop(partition);
+        gap.range = {held.reader.acked(), held.reader.position()};
+        drop(partition, PartitionChange::Kind::lost);
         break;
     }
     if (gaps) gaps(gap);
   }
+  if (!holds(partition)) return delivered;
+  if (held.rewind_to == kNoLimit) {  // what was stepped over at the end (void claims, damage) needs no ack
+    held.acks.mark(held.delivered_until, held.reader.position());
+    held.delivered_until = held.reader.position();
+  }
+  if (options_.ack == AckMode::automatic && delivered != 0)
+    move_cursor(partition, std::min(held.delivered_until, held.rewind_to));
   return delivered;
 }
 
-// False: it was no event, and went to `gaps`.
-bool Consumer::hand_over(std::uint32_t partition, const ipc::RecordView& view, const Handler& handler,
-                         const GapHandler& gaps) {
-  if (const auto event = decode_event(view)) {
+// False: the cursor was taken from us before the copy was whole; the next read says so.
+bool Consumer::copy_out(Held& held, ipc::RecordView& view) {
+  if (copy_.size() < view.payload.size()) copy_.resize(view.payload.size());
+  ipc::copy_shared(copy_.data(), view.payload.data(), view.payload.size());
+  view.payload = {copy_.data(), view.payload.size()};
+  return held.reader.is_protected();
+}
+
+// False: nothing was delivered. It was acked before a nack brought it again, or it is no event, and went to `gaps`.
+bool Consumer::deliver(std::uint32_t partition, Held& held, ipc::RecordView view, const Handler& handler,
+                       const GapHandler& gaps) {
+  if (options_.lease_ns != 0 && held.reader.gating() && !copy_out(held, view)) return false;
+  if (view.sequence != held.delivered_until) held.acks.mark(held.delivered_until, view.sequence);
+  held.delivered_until = view.sequence + 1;
+  if (held.acks.above() != 0 && held.acks.is_acked(view.sequence)) return false;
+  const auto event = decode_event(view);
+  if (!event) {
+    held.acks.mark(view.sequence, view.sequence + 1);
+    if (gaps) {
+      gaps({.partition = partition,
+            .why = ReadOutcome::damaged,
+            .range = {view.sequence, view.sequence + 1},
+            .raw = view.payload});
+    }
+    return false;
+  }
+  if (options_.ack == AckMode::manual) {
     handler({.partition = partition, .record = view, .event = *event});
     return true;
   }
-  if (gaps) {
-    gaps({.partition = partition,
-          .why = ReadOutcome::damaged,
-          .range = {view.sequence, view.sequence + 1},
-          .raw = view.payload});
+  try {
+    handler({.partition = partition, .record = view, .event = *event});
+  } catch (...) {
+    if (holds(partition)) {
+      held.rewind_to = std::min(held.rewind_to, view.sequence);
+      move_cursor(partition, view.sequence);
+    }
+    throw;
   }
-  return false;
+  return true;
+}
+
+// Acks everything below `position`. False: fenced; the partition is dropped.
+bool Consumer::move_cursor(std::uint32_t partition, std::uint64_t position) {
+  auto& held = *held_[partition];
+  if (!held.reader.ack(position)) {
+    drop(partition, PartitionChange::Kind::lost);
+    return false;
+  }
+  held.acks.mark(held.acks.floor(), position);
+  return true;
 }
 
 bool Consumer::ack() {
   bool held_all = true;
   for (const auto partition : wanted_) {
-    if (!holds(partition) || readers_[partition]->ack()) continue;
-    drop(partition);
-    held_all = false;
+    if (!holds(partition)) continue;
+    auto& held = *held_[partition];
+    const auto done = std::min(held.reader.position(), held.rewind_to);
+    if (!held.reader.ack(done)) {
+      drop(partition, PartitionChange::Kind::lost);
+      held_all = false;
+    } else {
+      held.acks.reset(done);
+    }
   }
+  if (giving_ != 0 && !polling_) give_when_acked(clock_.now_ns());
   return held_all;
+}
+
+bool Consumer::ack(std::uint32_t partition, std::uint64_t sequence) {
+  if (partition >= held_.size() || !holds(partition)) return false;
+  auto& held = *held_[partition];
+  const auto floor = held.acks.floor();
+  held.acks.mark(sequence, sequence + 1);
+  if (held.acks.floor() == floor) return true;
+  return move_cursor(partition, held.acks.floor());
+}
+
+bool Consumer::nack(std::uint32_t partition, std::uint64_t sequence) {
+  if (partition >= held_.size() || !holds(partition)) return false;
+  auto& held = *held_[partition];
+  if (held.acks.is_acked(sequence) || sequence >= held.delivered_until) return false;
+  held.rewind_to = std::min(held.rewind_to, sequence);
+  return true;
+}
+
+void Consumer::run(std::stop_token stop, const Handler& handler, const GapHandler& gaps) {
+  constexpr std::uint64_t kLookForStopNs = 100'000'000;
+  while (!stop.stop_requested())
+    if (poll(handler, gaps) == 0) wait(kLookForStopNs);
+}
+
+void Consumer::renew_lease() {
+  if (sharing_) sharing_->renew(clock_.now_ns());
 }
 
 void Consumer::wait(std::uint64_t timeout_ns) {
   targets_.clear();
   for (const auto partition : wanted_) {
-    if (holds(partition)) targets_.push_back(readers_[partition]->wait_target());
+    if (!holds(partition) || held_[partition]->give_by_ns != 0) continue;
+    if (held_[partition]->rewind_to != kNoLimit) return;
+    targets_.push_back(held_[partition]->reader.wait_target());
   }
-  if (held_ != wanted_.size()) timeout_ns = std::min(timeout_ns, kLookAgainNs);
+  if (targets_.size() != wanted_.size()) timeout_ns = std::min(timeout_ns, kLookAgainNs);
+  if (sharing_ && options_.lease_ns != 0) timeout_ns = std::min(timeout_ns, options_.lease_ns / 8);
   if (targets_.empty()) return nap(timeout_ns);
   idler_.idle(targets_, timeout_ns);
 }
@@ -264,9 +405,11 @@ std::vector<PartitionState> Consumer::state() const {
     PartitionState state{
         .partition = partition, .head = ipc::find_head(map), .trouble = troubles_[partition]};
     if (holds(partition)) {
+      const auto& held = *held_[partition];
       state.held = true;
-      state.position = readers_[partition]->position();
-      state.acked = options_.group.empty() ? state.position : readers_[partition]->acked();
+      state.giving = held.give_by_ns != 0;
+      state.position = held.reader.position();
+      state.acked = sharing_ ? held.reader.acked() : state.position;
     } else if (const auto cursor = ipc::find_cursor(map, options_.group)) {
       state.position = state.acked = cursor->position;
     }

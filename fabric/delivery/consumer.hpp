@@ -2,14 +2,21 @@
 // Consuming a topic as a member of a group: every partition has one durable cursor per group, owned by one member at a
 // time.
 //
-// A member takes the partitions that nobody owns, and within milliseconds those of a member that died (its death is
-// proven by the kernel, ipc/liveness.hpp; there is no time-out). What it may do with a partition:
+// The members of a group, in any number of processes and threads, divide the partitions among themselves, evenly, without a coordinator
+// (assignment.hpp has the rules, sharing.hpp the leases). What a member does with a partition:
 //
 // | the partition's cursor           | this member                                                            |
 // | does not exist                   | creates it at `start`, and holds the partition                         |
 // | has no owner, or a dead one      | takes it, and goes on at its position: what was not acked comes again   |
-// | has a live owner                 | stands by, and looks again every millisecond                           |
+// | has an owner whose lease is over | takes it by force; the owner is fenced                                 |
+// | has a live owner                 | stands by, looks again every millisecond; asks for it if that is fair  |
+// | is ours, and another asks for it | if that is fair: delivers no more of it, and gives it away once all is acked, or after `hand_over_ns` |
 // | was taken from us by force       | is told `fenced`, or has its ack refused; drops the partition, stands by |
+//
+// Death is proven by the kernel within milliseconds (ipc/liveness.hpp). A lease is for those that live and do nothing: stopped, or in a
+// handler that hangs. With one (`lease_ns`) a member has to poll, ack or call renew_lease() in time, or others take its partitions.
+// Publishers may then overwrite what it has in its hands, so with a lease records are copied out before the handler gets them, and a
+// copy that was made too late is not delivered. Without one a stopped member holds up its group, and is blamed (Producer::blame).
 //
 // One partition that cannot be taken (it is damaged, its cursor lines are used up, ...) does not keep the others from
 // being delivered. join() fails when no wanted partition could be taken and none has a live owner, so that there is
@@ -17,16 +24,19 @@
 // millisecond; trouble() has the first error until it is over, and state() says it for every partition.
 //
 // Delivery is at least once and in the order of the partition: within one member's possession of it no record comes
-// twice, and a successor starts at or before the first record that its predecessor did not ack. One thread at a time
-// per Consumer. poll() allocates nothing while all wanted partitions are held. A handler may use the consumer that called
-// it; a poll() in it delivers nothing.
+// twice (but after a nack, or a handler that threw under automatic acks), and a successor starts at or before the first record that its
+// predecessor did not ack. One thread at a time per Consumer. poll() allocates nothing while the division stands. A handler may use the
+// consumer that called it; a poll() in it delivers nothing.
 
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
+#include "fabric/delivery/ack_window.hpp"
+#include "fabric/delivery/sharing.hpp"
 #include "fabric/event/envelope.hpp"
 #include "fabric/fabric.hpp"
 #include "ipc/ring_reader.hpp"
@@ -34,21 +44,43 @@
 
 namespace fabric {
 
+enum class AckMode : std::uint8_t {
+  manual,     // ack() and ack(delivery)
+  automatic,  // poll() acks what its handler has returned from; a record whose handler throws is delivered again
+};
+
+// What happened to one partition of this member; handed to ConsumerOptions::on_change during poll(), ack() or join().
+struct PartitionChange {
+  enum class Kind : std::uint8_t {
+    taken,  // it is ours: `position` comes first
+    given,  // to another member that asked for it; `position`: where it goes on
+    lost,   // by force: we were fenced
+  };
+  std::uint32_t partition = 0;
+  Kind kind = Kind::taken;
+  std::uint64_t position = 0;
+};
+
 struct ConsumerOptions {
   std::string group{};  // names the cursors, 1 to 63 bytes; empty: no cursor, sees everything, gates nobody
   bool gating = true;   // publishers wait for this group; otherwise it may be overrun
   ipc::StartAt start{ipc::StartAt::Kind::earliest, 0};  // for partitions where the group has no cursor yet
   ipc::WaitStrategy wait = ipc::WaitStrategy::block;    // used by wait()
   std::uint64_t most_per_partition = 256;               // records that one poll takes from a partition, at least 1
-  std::vector<std::uint32_t> partitions{};              // only these; empty: all
+  // Only these, whatever others have: such a member neither asks for partitions nor gives any away. Empty: a fair share of all.
+  std::vector<std::uint32_t> partitions{};
+  AckMode ack = AckMode::manual;
+  std::uint64_t lease_ns = 0;                  // 0: until death
+  std::uint64_t hand_over_ns = 1'000'000'000;  // how long a partition that another asked for waits for our acks
+  std::function<void(const PartitionChange&)> on_change{};
   // Maps read-only and registers nowhere; only without a group. Such an observer does not settle claims of dead
   // publishers, it waits until another reader does. Without a group and without write permission it is chosen by
   // itself.
   bool read_only = false;
 };
 
-// One record handed to the handler; views are valid until ack() (gating; also one by the handler itself), or until the
-// handler returns (otherwise).
+// One record handed to the handler; views are valid until the record is acked (gating, no lease; also by the handler itself), or
+// until the handler returns (otherwise).
 struct Delivery {
   std::uint32_t partition = 0;
   ipc::RecordView record;
@@ -68,6 +100,7 @@ struct Gap {
 struct PartitionState {
   std::uint32_t partition = 0;
   bool held = false;
+  bool giving = false;  // held, and given away once everything is acked
   // `position`: the next sequence to read. Where the partition is not held: both are the group's cursor, 0 if there is
   // none.
   std::uint64_t position = 0, acked = 0, head = 0;
@@ -92,13 +125,25 @@ class Consumer {
   // Acks everything delivered so far, in every held partition; in a handler the record in its hands as well. False: at
   // least one partition was taken from us. It is no longer held, and a poll that is under way delivers no more of it.
   bool ack();
+  // Acks one record, in any order: the group's cursor follows once everything before it is acked as well. False: the partition is not
+  // ours any more.
+  bool ack(const Delivery& delivery) { return ack(delivery.partition, delivery.record.sequence); }
+  bool ack(std::uint32_t partition, std::uint64_t sequence);
+  // The record was not handled: it comes again with the next poll, and so does everything behind it in its partition that is not
+  // acked, in order. False: the partition is not ours any more, or the record is already acked.
+  bool nack(const Delivery& delivery) { return nack(delivery.partition, delivery.record.sequence); }
+  bool nack(std::uint32_t partition, std::uint64_t sequence);
+  // Polls and waits until `stop` is requested, which is seen within 100 ms. Blocks.
+  void run(std::stop_token stop, const Handler& handler, const GapHandler& gaps = {});
+  // For a handler that works longer than `lease_ns`.
+  void renew_lease();
   // Waits for something to poll, at most `timeout_ns`; with the strategy of the options. Returns early when in doubt.
   // Blocks.
   void wait(std::uint64_t timeout_ns);
 
   // Partitions that this consumer wants, by number. Allocates.
   std::vector<PartitionState> state() const;
-  std::uint32_t partitions_held() const noexcept { return held_; }
+  std::uint32_t partitions_held() const noexcept { return partitions_held_; }
   // Why the last try to take partitions failed, other than by a live owner: the first error, which names its partition.
   const std::optional<Error>& trouble() const noexcept { return trouble_; }
   const Topic& topic() const noexcept { return *topic_; }
@@ -109,28 +154,43 @@ class Consumer {
   class Polling;
   std::uint64_t poll_partition(std::uint32_t partition, const Handler& handler, const GapHandler& gaps,
                                std::uint64_t most);
-  bool hand_over(std::uint32_t partition, const ipc::RecordView& view, const Handler& handler, const GapHandler& gaps);
-  bool holds(std::uint32_t partition) const noexcept { return readers_[partition] && !dropped_[partition]; }
-  bool is_free(const ipc::Ring& ring) const;
-  Result<bool> take_partition(std::uint32_t partition);
-  void take_partitions(std::uint64_t confirm_within_ns);
-  void give_back(const std::vector<std::uint32_t>& partitions);
-  void drop(std::uint32_t partition) noexcept;
+  // What there is of a partition that is ours.
+  struct Held {
+    explicit Held(ipc::Reader taken);
+    ipc::Reader reader;
+    AckWindow acks;
+    std::uint64_t delivered_until;   // everything before was delivered, or is not there
+    std::uint64_t give_by_ns = 0;    // not 0: it is given away, by then at the latest
+    std::uint64_t rewind_to;         // nacked: delivered again from here on; kNoLimit: nothing is
+    bool dropped = false;            // not ours any more, but poll() is still using its reader
+  };
+  bool holds(std::uint32_t partition) const noexcept { return held_[partition] && !held_[partition]->dropped; }
+  bool deliver(std::uint32_t partition, Held& held, ipc::RecordView view, const Handler& handler,
+               const GapHandler& gaps);
+  bool copy_out(Held& held, ipc::RecordView& view);
+  void rewind(Held& held);
+  bool move_cursor(std::uint32_t partition, std::uint64_t position);
+  Result<bool> take_partition(const Sharing::Take& take);
+  void share(std::uint64_t confirm_within_ns);
+  void take_all(const std::vector<Sharing::Take>& takes, std::uint64_t confirm_within_ns);
+  void give_when_acked(std::uint64_t now_ns);
+  void drop(std::uint32_t partition, std::optional<PartitionChange::Kind> why);
 
   Fabric fabric_;
   std::shared_ptr<const Topic> topic_;
   ConsumerOptions options_;
-  std::vector<std::uint32_t> wanted_;                // partitions, ascending
-  std::vector<std::optional<ipc::Reader>> readers_;  // by partition
-  std::vector<char> dropped_;                        // by partition: not held any more, but poll() still uses its reader
-  std::vector<std::string> troubles_;                // by partition
-  std::vector<ipc::WaitTarget> targets_;             // scratch of wait()
+  std::vector<std::uint32_t> wanted_;             // partitions, ascending
+  std::vector<std::optional<Held>> held_;         // by partition
+  std::unique_ptr<Sharing> sharing_;              // null: no group
+  std::vector<std::string> troubles_;             // by partition
+  std::vector<ipc::WaitTarget> targets_;          // scratch of wait()
+  std::vector<std::byte> copy_;                   // of the record that the handler has, where there is a lease
   ipc::Idler idler_;
   ipc::Clock clock_;
-  std::uint32_t held_ = 0, failed_ = 0;  // partitions held; not taken at the last try, other than by a live owner
-  std::size_t turn_ = 0;                 // of wanted_: where poll() begins
+  std::uint32_t partitions_held_ = 0, giving_ = 0, failed_ = 0;  // failed_: not taken at the last try, other than by a live owner
+  std::size_t turn_ = 0;                          // of wanted_: where poll() begins
   bool polling_ = false, deleted_ = false;
-  std::uint64_t looked_for_partitions_ns_ = 0;
+  std::uint64_t shared_ns_ = 0;                   // when share() last ran
   std::optional<Error> trouble_;
 };
 
