@@ -60,6 +60,14 @@ Result<std::shared_ptr<const Topic>> attach(const Fabric& fabric, const std::str
 
 }  // namespace
 
+Delivery copy_delivery(const Delivery& delivery, std::vector<std::byte>& bytes) {
+  bytes.assign(delivery.record.payload.begin(), delivery.record.payload.end());
+  auto copy = delivery;
+  copy.record.payload = bytes;
+  if (const auto event = decode_event(copy.record)) copy.event = *event;  // it was one before
+  return copy;
+}
+
 // While one exists, readers that are dropped stay: poll() is using them.
 class Consumer::Polling {
  public:
@@ -129,6 +137,7 @@ Result<bool> Consumer::take_partition(const Sharing::Take& take) {
   if (!reader && reader.error().code == ErrorCode::busy) return false;
   if (!reader) return reader.error();
   held_[take.partition].emplace(std::move(*reader));
+  held_[take.partition]->possession = ++possessions_;
   ++partitions_held_;
   if (sharing_) sharing_->took(take.partition, clock_.now_ns());
   return true;
@@ -282,8 +291,9 @@ std::uint64_t Consumer::poll_partition(std::uint32_t partition, const Handler& h
     held.acks.mark(held.delivered_until, held.reader.position());
     held.delivered_until = held.reader.position();
   }
-  if (options_.ack == AckMode::automatic && delivered != 0)
-    move_cursor(partition, std::min(held.delivered_until, held.rewind_to));
+  const auto done =
+      options_.ack == AckMode::automatic ? std::min(held.delivered_until, held.rewind_to) : held.acks.floor();
+  if (sharing_ && done > held.reader.acked()) move_cursor(partition, done);
   return delivered;
 }
 
@@ -298,10 +308,10 @@ bool Consumer::copy_out(Held& held, ipc::RecordView& view) {
 // False: nothing was delivered. It was acked before a nack brought it again, or it is no event, and went to `gaps`.
 bool Consumer::deliver(std::uint32_t partition, Held& held, ipc::RecordView view, const Handler& handler,
                        const GapHandler& gaps) {
-  if (options_.lease_ns != 0 && held.reader.gating() && !copy_out(held, view)) return false;
+  if (options_.lease_ns != 0 && options_.gating && !copy_out(held, view)) return false;
   if (view.sequence != held.delivered_until) held.acks.mark(held.delivered_until, view.sequence);
   held.delivered_until = view.sequence + 1;
-  if (held.acks.above() != 0 && held.acks.is_acked(view.sequence)) return false;
+  if (held.acks.is_acked(view.sequence)) return false;
   const auto event = decode_event(view);
   if (!event) {
     held.acks.mark(view.sequence, view.sequence + 1);
@@ -313,12 +323,18 @@ bool Consumer::deliver(std::uint32_t partition, Held& held, ipc::RecordView view
     }
     return false;
   }
+  if (!options_.filter.empty() && !options_.filter.lets_through(view, *event)) {
+    held.acks.mark(view.sequence, view.sequence + 1);
+    return false;
+  }
+  const Delivery delivery{
+      .partition = partition, .record = view, .event = *event, .possession = held.possession};
   if (options_.ack == AckMode::manual) {
-    handler({.partition = partition, .record = view, .event = *event});
+    handler(delivery);
     return true;
   }
   try {
-    handler({.partition = partition, .record = view, .event = *event});
+    handler(delivery);
   } catch (...) {
     if (holds(partition)) {
       held.rewind_to = std::min(held.rewind_to, view.sequence);
@@ -332,6 +348,10 @@ bool Consumer::deliver(std::uint32_t partition, Held& held, ipc::RecordView view
 // Acks everything below `position`. False: fenced; the partition is dropped.
 bool Consumer::move_cursor(std::uint32_t partition, std::uint64_t position) {
   auto& held = *held_[partition];
+  if (held.reader.position() < position) {  // it was to read again, because of a nack, what is acked by now
+    held.rewind_to = position;
+    rewind(held);
+  }
   if (!held.reader.ack(position)) {
     drop(partition, PartitionChange::Kind::lost);
     return false;

@@ -36,6 +36,7 @@
 #include <vector>
 
 #include "fabric/delivery/ack_window.hpp"
+#include "fabric/delivery/filter.hpp"
 #include "fabric/delivery/sharing.hpp"
 #include "fabric/event/envelope.hpp"
 #include "fabric/fabric.hpp"
@@ -70,6 +71,7 @@ struct ConsumerOptions {
   // Only these, whatever others have: such a member neither asks for partitions nor gives any away. Empty: a fair share of all.
   std::vector<std::uint32_t> partitions{};
   AckMode ack = AckMode::manual;
+  Filter filter{};                             // what else there is counts as acked
   std::uint64_t lease_ns = 0;                  // 0: until death
   std::uint64_t hand_over_ns = 1'000'000'000;  // how long a partition that another asked for waits for our acks
   std::function<void(const PartitionChange&)> on_change{};
@@ -85,7 +87,11 @@ struct Delivery {
   std::uint32_t partition = 0;
   ipc::RecordView record;
   Event event;  // key and payload
+  std::uint64_t possession = 0;  // differs each time that the consumer takes the partition anew
 };
+
+// The same delivery with its bytes in `bytes`, for who keeps it longer than its views are valid. Valid for as long as `bytes` is left alone.
+Delivery copy_delivery(const Delivery& delivery, std::vector<std::byte>& bytes);
 
 // What was not delivered, and why; also handed out by poll().
 struct Gap {
@@ -147,6 +153,9 @@ class Consumer {
   // Why the last try to take partitions failed, other than by a live owner: the first error, which names its partition.
   const std::optional<Error>& trouble() const noexcept { return trouble_; }
   const Topic& topic() const noexcept { return *topic_; }
+  AckMode ack_mode() const noexcept { return options_.ack; }
+  // Whether a delivery's views are valid until its record is acked; otherwise until the handler returns.
+  bool keeps_views() const noexcept { return sharing_ && options_.gating && options_.lease_ns == 0; }
 
  private:
   Consumer(const Fabric& fabric, std::shared_ptr<const Topic> topic, ConsumerOptions options,
@@ -159,6 +168,7 @@ class Consumer {
     explicit Held(ipc::Reader taken);
     ipc::Reader reader;
     AckWindow acks;
+    std::uint64_t possession = 0;
     std::uint64_t delivered_until;   // everything before was delivered, or is not there
     std::uint64_t give_by_ns = 0;    // not 0: it is given away, by then at the latest
     std::uint64_t rewind_to;         // nacked: delivered again from here on; kNoLimit: nothing is
@@ -188,6 +198,7 @@ class Consumer {
   ipc::Idler idler_;
   ipc::Clock clock_;
   std::uint32_t partitions_held_ = 0, giving_ = 0, failed_ = 0;  // failed_: not taken at the last try, other than by a live owner
+  std::uint64_t possessions_ = 0;                 // partitions taken so far
   std::size_t turn_ = 0;                          // of wanted_: where poll() begins
   bool polling_ = false, deleted_ = false;
   std::uint64_t shared_ns_ = 0;                   // when share() last ran

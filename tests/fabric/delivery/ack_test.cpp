@@ -76,6 +76,19 @@ TEST_F(AckTest, a_nack_brings_the_record_again_and_what_is_behind_it_unless_acke
   EXPECT_EQ(cursor(), 6U);
 }
 
+TEST_F(AckTest, what_was_acked_after_the_nack_does_not_come_again) {
+  auto consumer = member();
+  poll(consumer);
+  EXPECT_TRUE(consumer.nack(0, 0));
+  std::vector<std::uint64_t> again;
+  const auto note = [&](const Delivery& delivery) { again.push_back(delivery.record.sequence); };
+  EXPECT_EQ(consumer.poll(note, {}, 1), 1U);
+  for (const auto sequence : {1U, 2U, 0U}) EXPECT_TRUE(consumer.ack(0, sequence));  // a worker had them all the time
+  EXPECT_EQ(cursor(), 3U);
+  consumer.poll(note);
+  EXPECT_THAT(again, ElementsAre(0, 3, 4, 5)) << "also not what is below the floor by now";
+}
+
 TEST_F(AckTest, an_ack_of_everything_stops_at_a_nack) {
   auto consumer = member();
   poll(consumer);
