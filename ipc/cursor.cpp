@@ -68,7 +68,10 @@ std::optional<CursorInfo> read_line(const RingMap& map, std::uint32_t index, std
                     .joining = CursorWord::state(word) == CursorState::joining,
                     .owner = line.owner.load(std::memory_order_acquire),
                     .acked_at_ns = line.acked_at_ns.load(std::memory_order_relaxed),
-                    .created_at_ns = line.created_at_ns.load(std::memory_order_relaxed)};
+                    .created_at_ns = line.created_at_ns.load(std::memory_order_relaxed),
+                    .lease = line.lease.load(std::memory_order_relaxed),
+                    .requested_by = line.requested_by.load(std::memory_order_relaxed)};
+    if (!LeaseWord::is_of(info.lease, info.owner)) info.lease = 0;
     std::atomic_thread_fence(std::memory_order_acquire);
     if (line.state.load(std::memory_order_relaxed) != word) continue;
     if (state_word != nullptr) *state_word = word;

@@ -48,6 +48,11 @@ Result<void> move_cursor(const Ring& ring, const std::string& name, std::uint64_
 // Deletes an owner-less cursor. Errors: not_found, busy, permission.
 Result<void> delete_cursor(const Ring& ring, const std::string& name);
 
+// One reader of a process: the process's id and a number that it gave to the reader.
+using ReaderId = std::uint64_t;  // MemberId << 8 | number; 0 is nobody, number 0 is one that said nothing
+inline constexpr ReaderId reader_id(MemberId member, std::uint8_t number) noexcept { return member << 8 | number; }
+inline constexpr MemberId member_of(ReaderId reader) noexcept { return reader >> 8; }
+
 struct CursorInfo {
   std::uint32_t index = 0;
   std::string name{};
@@ -56,6 +61,8 @@ struct CursorInfo {
   bool gating = false, durable = false, joining = false;
   MemberId owner = 0;
   std::uint64_t acked_at_ns = 0, created_at_ns = 0;  // the ring's clock (Unix time)
+  std::uint64_t lease = 0;      // the owner's LeaseWord (layout.hpp); 0: none
+  ReaderId requested_by = 0;    // who asks for it, dead or alive
 };
 // Cursors in use. Works on read-only rings; every byte is treated as input.
 std::vector<CursorInfo> list_cursors(const RingMap& map);

@@ -16,11 +16,6 @@
 
 namespace fabric::ipc {
 
-// One reader of a process: the process's id and a number that it gave to the reader.
-using ReaderId = std::uint64_t;  // MemberId << 8 | number; 0 is nobody, number 0 is one that said nothing
-inline constexpr ReaderId reader_id(MemberId member, std::uint8_t number) noexcept { return member << 8 | number; }
-inline constexpr MemberId member_of(ReaderId reader) noexcept { return reader >> 8; }
-
 struct CursorSight {
   bool exists = false;
   MemberId owner = 0;               // dead or alive; 0: nobody

@@ -40,6 +40,7 @@ void set_up(CLI::App& app, Context& context) {
   add_pub(app, context);
   add_tail(app, context);
   add_list(app, context);
+  add_group(app, context);
   add_lag(app, context);
   add_doctor(app, context);
   add_fsck(app, context);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "ipc/clock.hpp"
 
@@ -34,7 +35,10 @@ Result<Source> Source::open(const std::shared_ptr<const Topic>& topic, const Sou
   if (options.start.kind == ipc::StartAt::Kind::last) source.starts_ = last_of_all(*topic, wanted, options.start.value);
   for (const auto number : wanted)
     source.partitions_.push_back({.number = number, .end = ipc::find_head(topic->ring(number)->map())});
-  if (auto taken = source.take_partitions(); !taken) return taken.error();
+  if (!options.group.empty())
+    source.sharing_ = std::make_unique<Sharing>(
+        *topic, wanted, Sharing::Options{.group = options.group, .balance = options.follow && !options.partition});
+  if (auto shared = source.share(); !shared) return shared.error();
   return source;
 }
 
@@ -44,25 +48,40 @@ ipc::ReaderOptions Source::reader_options(std::uint32_t index) const {
   return options;
 }
 
-Result<void> Source::take_partitions() {
-  looked_for_partitions_ns_ = ipc::monotonic_ns();
-  for (std::uint32_t i = 0; i < partitions_.size(); ++i) {
-    auto& partition = partitions_[i];
-    const auto& ring = topic_->ring(partition.number);
-    if (partition.reader) continue;
-    const auto cursor = options_.group.empty() ? std::nullopt : ipc::find_cursor(ring->map(), options_.group);
-    if (cursor && ring->is_alive(cursor->owner)) continue;
-    const auto wanted = ipc::find_start(ring->map(), starts_[i]);
-    auto reader = ipc::Reader::attach(ring, reader_options(i));
-    if (reader) {
-      partition.acked_until = reader->position();
-      if (!cursor && reader->position() > wanted)
-        late_starts_.push_back({partition.number, wanted, reader->position()});
-      partition.reader.emplace(std::move(*reader));
-    } else if (reader.error().code != ErrorCode::busy) {
-      return reader.error();
-    }
+Result<void> Source::share() {
+  shared_ns_ = ipc::monotonic_ns();
+  if (!sharing_) {
+    for (std::uint32_t i = 0; i < partitions_.size(); ++i)
+      if (auto taken = take(i, false); !taken) return taken.error();
+    return {};
   }
+  const auto& step = sharing_->look(shared_ns_);
+  for (std::uint32_t i = 0; i < partitions_.size(); ++i) {
+    const auto number = partitions_[i].number;
+    partitions_[i].giving = std::binary_search(step.give.begin(), step.give.end(), number);
+    const auto due = std::find_if(step.take.begin(), step.take.end(),
+                                  [&](const auto& take) { return take.partition == number; });
+    if (due == step.take.end()) continue;
+    if (auto taken = take(i, due->by_force); !taken) return taken.error();
+  }
+  return {};
+}
+
+Result<void> Source::take(std::uint32_t index, bool by_force) {
+  auto& partition = partitions_[index];
+  if (partition.reader) return {};
+  const auto& ring = topic_->ring(partition.number);
+  const auto cursor = sharing_ ? ipc::find_cursor(ring->map(), options_.group) : std::nullopt;
+  const auto wanted = ipc::find_start(ring->map(), starts_[index]);
+  auto how = reader_options(index);
+  if (how.cursor) how.cursor->take_over = by_force;
+  auto reader = ipc::Reader::attach(ring, how);
+  if (!reader && reader.error().code == ErrorCode::busy) return {};
+  if (!reader) return reader.error();
+  partition.acked_until = reader->position();
+  if (!cursor && reader->position() > wanted) late_starts_.push_back({partition.number, wanted, reader->position()});
+  partition.reader.emplace(std::move(*reader));
+  if (sharing_) sharing_->took(partition.number, shared_ns_);
   return {};
 }
 
@@ -83,14 +102,15 @@ bool Source::finished(const Partition& partition) const noexcept {
 }
 
 Item Source::next() {
-  const bool some_missing = options_.follow && held() != partitions_.size();
-  if (some_missing && ipc::monotonic_ns() - looked_for_partitions_ns_ >= kLookAgainNs)
-    static_cast<void>(take_partitions());  // what fails now is tried again
+  const bool share_now = options_.follow && (sharing_ || held() != partitions_.size());
+  if (share_now && ipc::monotonic_ns() - shared_ns_ >= kLookAgainNs)
+    static_cast<void>(share());  // what fails now is tried again
   Partition* oldest = nullptr;
   bool more = false;
   for (auto& partition : partitions_) {
     if (finished(partition)) continue;
     more = true;
+    if (partition.giving) continue;
     if (!partition.pending && partition.reader)
       if (auto item = fill(partition)) return *item;
     if (partition.pending && (oldest == nullptr || partition.pending->timestamp_ns < oldest->pending->timestamp_ns))
@@ -124,6 +144,7 @@ std::optional<Item> Source::fill(Partition& partition) {
     case ipc::ReadOutcome::wrong_process:
       item.kind = Item::Kind::fenced;
       partition.reader.reset();
+      if (sharing_) sharing_->gave(partition.number);
       return item;
   }
   partition.acked_until = reader.position();
@@ -172,15 +193,21 @@ Item Source::hand_out(Partition& partition) {
 }
 
 void Source::ack() {
-  if (options_.group.empty()) return;
-  for (auto& partition : partitions_)
-    if (partition.reader) static_cast<void>(partition.reader->ack(partition.acked_until));  // fenced: next() says so
+  if (!sharing_) return;
+  for (auto& partition : partitions_) {
+    if (!partition.reader) continue;
+    static_cast<void>(partition.reader->ack(partition.acked_until));  // fenced: next() says so
+    if (!std::exchange(partition.giving, false)) continue;
+    partition.pending.reset();
+    partition.reader.reset();
+    sharing_->gave(partition.number);
+  }
 }
 
 void Source::wait() {
   targets_.clear();
   for (const auto& partition : partitions_)
-    if (partition.reader && !finished(partition)) targets_.push_back(partition.reader->wait_target());
+    if (partition.reader && !partition.giving && !finished(partition)) targets_.push_back(partition.reader->wait_target());
   const bool all = held() == partitions_.size();
   if (targets_.empty()) {
     std::this_thread::sleep_for(std::chrono::nanoseconds(kLookAgainNs));

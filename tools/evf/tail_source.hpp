@@ -1,8 +1,8 @@
 #pragma once
 // Where `evf tail` gets its records: the partitions of a topic, merged by time.
 //
-// Two modes. An observer maps read-only and has no cursor. A group's reader takes, like Consumer, the partitions whose
-// cursor has no live owner, and acks what was written out; unlike Consumer it can stop behind any record, which --limit
+// Two modes. An observer maps read-only and has no cursor. A group's reader shares the partitions with the other members, as Consumer
+// does, and acks what was written out; unlike Consumer it merges partitions by time, and can stop behind any record, which --limit
 // needs. Not thread-safe. next() does not block.
 
 #include <memory>
@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "fabric/delivery/sharing.hpp"
 #include "fabric/event/envelope.hpp"
 #include "fabric/fabric.hpp"
 #include "ipc/ring_reader.hpp"
@@ -74,10 +75,12 @@ class Source {
     std::optional<ipc::RecordView> pending{};
     std::uint64_t acked_until = 0;  // behind the last item handed out
     std::uint64_t stalled_at = 0, stalled_since_ns = 0;
+    bool giving = false;            // another member asked for it: given away with the next ack
   };
 
   Source(std::shared_ptr<const Topic> topic, SourceOptions options);
-  Result<void> take_partitions();
+  Result<void> share();
+  Result<void> take(std::uint32_t index, bool by_force);
   ipc::ReaderOptions reader_options(std::uint32_t partition) const;
   bool finished(const Partition& partition) const noexcept;
   std::optional<Item> fill(Partition& partition);
@@ -89,7 +92,8 @@ class Source {
   std::vector<Partition> partitions_;
   std::vector<ipc::StartAt> starts_;  // of the partitions, for `last`
   std::vector<LateStart> late_starts_;
-  std::uint64_t looked_for_partitions_ns_ = 0;
+  std::unique_ptr<Sharing> sharing_;  // null: an observer
+  std::uint64_t shared_ns_ = 0;
   ipc::Idler idler_;
   std::vector<ipc::WaitTarget> targets_;
 };

@@ -70,6 +70,7 @@ void add_topic(CLI::App& app, Context& context);
 void add_pub(CLI::App& app, Context& context);
 void add_tail(CLI::App& app, Context& context);
 void add_list(CLI::App& app, Context& context);
+void add_group(CLI::App& app, Context& context);
 void add_lag(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
 void add_fsck(CLI::App& app, Context& context);
