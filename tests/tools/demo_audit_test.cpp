@@ -50,7 +50,7 @@ class DemoAuditTest : public ::testing::Test {
 
 TEST_F(DemoAuditTest, holds_with_redeliveries_after_a_take_over) {
   deliver(demo::kVictim, {0, 1, 2});
-  deliver(demo::kStandby, {1, 2, 3, 4, 5});
+  deliver(demo::kSurvivor, {1, 2, 3, 4, 5});
   deliver(demo::kOther, {1, 0, 2, 3, 5, 4});  // keys may overtake each other
   const auto found = audit();
   EXPECT_TRUE(found.holds()) << found.findings();
@@ -102,7 +102,7 @@ TEST_F(DemoAuditTest, finds_what_the_ring_reported) {
   deliver(demo::kVictim, {0, 1, 2, 3, 4, 5});
   deliver(demo::kOther, {0, 1, 2, 3, 4, 5});
   ledger_.notes(demo::kVictim).damaged = 1;
-  ledger_.notes(demo::kStandby).fenced = 2;
+  ledger_.notes(demo::kSurvivor).fenced = 2;
   ledger_.notes(demo::kOther).lost = 3;
   const auto found = audit();
   EXPECT_EQ(found.groups[0].damaged, 1U);

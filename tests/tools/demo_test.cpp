@@ -83,7 +83,8 @@ TEST_F(DemoTest, audits_the_package_history) {
   EXPECT_GT(report["take_over"]["held_ns"], 0);
   const auto& processes = report["processes"];
   ASSERT_EQ(processes.size(), 5U);
-  EXPECT_GE(processes[2]["records"], 10'000) << "half way";
+  EXPECT_GT(processes[2]["records"], 0) << "the one that is killed had its share";
+  EXPECT_GE(processes[2]["records"].get<int>() + processes[3]["records"].get<int>(), 20'000);
   EXPECT_EQ(processes[0]["records"].get<int>() + processes[1]["records"].get<int>(), 20'000);
   EXPECT_GT(processes[0]["records"], 0) << "two publishers publish";
   EXPECT_GT(processes[1]["records"], 0);

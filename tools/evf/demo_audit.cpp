@@ -28,7 +28,7 @@ class Auditor {
   Audit run() {
     audit_.records = plan_.records();
     audit_published();
-    audit_group(0, {kVictim, kStandby});
+    audit_group(0, {kVictim, kSurvivor});
     audit_group(1, {kOther});
     return std::move(audit_);
   }

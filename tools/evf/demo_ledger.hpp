@@ -37,16 +37,17 @@ struct DeliveryEntry {
 };
 
 // The processes, by their place in the ledger.
-enum Role : std::uint32_t { kPublisher0, kPublisher1, kVictim, kStandby, kOther, kRoles };
+enum Role : std::uint32_t { kPublisher0, kPublisher1, kVictim, kSurvivor, kOther, kRoles };
 inline constexpr std::uint32_t kFirstConsumer = kVictim;
 inline constexpr std::array<const char*, kRoles> kRoleNames{"publisher 0", "publisher 1", "inventory, first",
-                                                            "inventory, standby", "notify"};
+                                                            "inventory, second", "notify"};
 constexpr bool is_publisher(std::uint32_t role) noexcept { return role < kFirstConsumer; }
 
 struct Notes {
   std::atomic<std::uint64_t> count{0};                        // entries in the log
   std::atomic<std::uint32_t> ready{0};                        // attached
-  std::atomic<std::uint64_t> partitions_held_at_ns{0};        // consumer: when it first held all of them
+  std::atomic<std::uint64_t> partitions_held{0};              // consumer: now
+  std::atomic<std::uint64_t> partitions_held_at_ns{0};        // consumer: when it came to hold all of them
   std::atomic<std::uint64_t> lost{0}, damaged{0}, fenced{0};  // consumer: records not delivered, partitions taken away
   std::atomic<std::uint64_t> waits{0}, waited_ns{0};          // publisher: back-pressure
   std::array<char, 64> blamed{};                              // the cursor that held it up last

@@ -35,7 +35,7 @@ void Progress::show(std::uint64_t now_ns) {
   shown_ns_ = now_ns;
   shown_ = true;
   const auto published = ledger_.published(kPublisher0).size() + ledger_.published(kPublisher1).size();
-  const auto first = ledger_.delivered(kVictim).size() + ledger_.delivered(kStandby).size();
+  const auto first = ledger_.delivered(kVictim).size() + ledger_.delivered(kSurvivor).size();
   const auto killed = ledger_.control().released.load(std::memory_order_relaxed) != 0;
   write_error(fmt::format("\r\033[K{} {:>3}%  published {}  {} {}{}  {} {}", bar(published, plan_.records()),
                           published * 100 / std::max<std::uint64_t>(1, plan_.records()), format_count(published),

@@ -14,15 +14,24 @@ std::uint64_t since(std::uint64_t now, std::uint64_t then) { return now > then ?
 
 std::string topic_directory(const Plan& plan) { return plan.directory + "/topics/" + plan.topic; }
 
-// From SIGKILL to the standby, which held nothing before.
+// From SIGKILL to the other member, which takes what the victim had.
 struct TakeOver {
   std::uint64_t held_ns = 0;          // until it held all partitions
-  std::uint64_t first_record_ns = 0;  // until its first record; 0: nothing was left
+  std::uint64_t first_record_ns = 0;  // until its first record of those; 0: nothing was left
 };
 TakeOver take_over_of(const RunFacts& facts, const Ledger& ledger) {
-  TakeOver result{.held_ns = since(ledger.notes(kStandby).partitions_held_at_ns.load(), facts.killed_ns)};
-  const auto log = ledger.delivered(kStandby);
-  if (!log.empty()) result.first_record_ns = since(log.front().delivered_at_ns, facts.killed_ns);
+  TakeOver result{.held_ns = since(ledger.notes(kSurvivor).partitions_held_at_ns.load(), facts.killed_ns)};
+  std::array<std::uint64_t, kPartitions> victims{}, others{};  // the last delivery of each partition before the kill
+  for (const auto& entry : ledger.delivered(kVictim)) victims[entry.partition % kPartitions] = entry.delivered_at_ns;
+  for (const auto& entry : ledger.delivered(kSurvivor)) {
+    const auto partition = entry.partition % kPartitions;
+    if (entry.delivered_at_ns < facts.killed_ns) {
+      others[partition] = entry.delivered_at_ns;
+    } else if (victims[partition] > others[partition]) {
+      result.first_record_ns = since(entry.delivered_at_ns, facts.killed_ns);
+      break;
+    }
+  }
   return result;
 }
 
@@ -42,8 +51,8 @@ void print_run(const Plan& plan, const RunFacts& facts, const Ledger& ledger, co
   print_fact("topic", fmt::format("{}: {} partitions of {} slots of {}, {} in all", plan.topic, kPartitions,
                                   format_count(facts.slot_count), format_bytes(facts.slot_bytes),
                                   format_bytes(facts.file_bytes)));
-  print_fact("processes", fmt::format("publishers {} and {}; {} {}, then {}; {} {}", facts.pids[kPublisher0],
-                                      facts.pids[kPublisher1], kGroups[0], facts.pids[kVictim], facts.pids[kStandby],
+  print_fact("processes", fmt::format("publishers {} and {}; {} {} and {}; {} {}", facts.pids[kPublisher0],
+                                      facts.pids[kPublisher1], kGroups[0], facts.pids[kVictim], facts.pids[kSurvivor],
                                       kGroups[1], facts.pids[kOther]));
   print_fact("published", fmt::format("{} in {}, {} a second", plural(audit.published, "record"), format_duration(ns),
                                       format_count(static_cast<std::uint64_t>(rate))));
@@ -60,7 +69,7 @@ void print_take_over(const RunFacts& facts, const Ledger& ledger, const Audit& a
   const auto took = take_over_of(facts, ledger);
   print_fact("take-over",
              fmt::format("{} killed with SIGKILL after {}; {} held all partitions {} later", facts.pids[kVictim],
-                         plural(ledger.delivered(kVictim).size(), "record"), facts.pids[kStandby],
+                         plural(ledger.delivered(kVictim).size(), "record"), facts.pids[kSurvivor],
                          toned(format_duration(took.held_ns), Tone::bold, STDOUT_FILENO)));
   print_fact("", took.first_record_ns == 0 ? "and had nothing left to deliver"
                                            : fmt::format("and delivered its first record after {}; {} came again",

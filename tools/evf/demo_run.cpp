@@ -73,10 +73,11 @@ class Run {
 
   ipc::Result<RunFacts> run() {
     if (auto described = describe(); !described) return described.error();
-    // The one that is to be killed comes first, so that it holds all partitions and the standby none.
-    for (const std::uint32_t role : {kVictim, kStandby, kOther}) {
+    // The one that is to be killed comes first: whatever the other one gets, it gets after it.
+    for (const std::uint32_t role : {kVictim, kSurvivor, kOther}) {
       if (auto started = start_consumer(role); !started) return started.error();
     }
+    if (auto divided = watch("the partitions were divided", [&] { return is_divided(); }); !divided) return divided.error();
     facts_.started_ns = ipc::monotonic_ns();
     for (const std::uint32_t role : {kPublisher0, kPublisher1}) {
       if (auto started = processes_.start(role, [&] { return run_publisher(plan_, ledger_, role); }); !started)
@@ -147,7 +148,14 @@ class Run {
                       why + "; its processes were ended, topic '" + plan_.topic + "' is left as it was");
   }
 
-  bool is_half_way() const { return ledger_.delivered(kVictim).size() >= plan_.records() / 2; }
+  bool is_divided() const {
+    for (const std::uint32_t role : {kVictim, kSurvivor})
+      if (ledger_.notes(role).partitions_held.load(std::memory_order_acquire) != kPartitions / 2) return false;
+    return true;
+  }
+  bool is_half_way() const {
+    return ledger_.delivered(kVictim).size() + ledger_.delivered(kSurvivor).size() >= plan_.records() / 2;
+  }
 
   bool everything_is_acked() const {
     if (processes_.running(kPublisher0) || processes_.running(kPublisher1)) return false;
@@ -158,7 +166,7 @@ class Run {
         if (!cursor || cursor->position < map.tail()) return false;
       }
     }
-    return ledger_.notes(kStandby).partitions_held_at_ns.load(std::memory_order_acquire) != 0;
+    return ledger_.notes(kSurvivor).partitions_held_at_ns.load(std::memory_order_acquire) > facts_.killed_ns;
   }
 
   bool nobody_runs() const {

@@ -145,8 +145,8 @@ class ConsumerRun {
     for (;;) {
       const bool last = ledger_.control().stop.load(std::memory_order_acquire) != 0;
       const auto records = consumer_.poll(handler, gaps);
-      if (notes_.partitions_held_at_ns.load(std::memory_order_relaxed) == 0 &&
-          consumer_.partitions_held() == kPartitions)
+      const auto held = consumer_.partitions_held();
+      if (notes_.partitions_held.exchange(held, std::memory_order_release) != held && held == kPartitions)
         notes_.partitions_held_at_ns.store(clock_.now_ns(), std::memory_order_release);
       if (full_) return 1;
       consumer_.ack();
