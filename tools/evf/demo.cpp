@@ -97,7 +97,7 @@ void add_demo(CLI::App& app, Context& context) {
                 .details = "Without FILE the package history of this machine (/var/log/dpkg.log, else\n"
                            "/var/lib/dpkg/status), keyed by package. Two processes publish to a topic of four\n"
                            "partitions, two groups consume it; half way a consumer is killed with SIGKILL and a\n"
-                           "standby takes over. At the end an audit compares what was published with what each\n"
+                           "other member takes its part. At the end an audit compares what was published with what each\n"
                            "group was given; if it does not hold, the exit code is 1. The topic stays for you\n"
                            "to explore; the next demo replaces it.\n"
                            "--sabotage lose|swap|tear makes one record go wrong, to prove that the audit fails.",

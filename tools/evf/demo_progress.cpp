@@ -39,7 +39,7 @@ void Progress::show(std::uint64_t now_ns) {
   const auto killed = ledger_.control().released.load(std::memory_order_relaxed) != 0;
   write_error(fmt::format("\r\033[K{} {:>3}%  published {}  {} {}{}  {} {}", bar(published, plan_.records()),
                           published * 100 / std::max<std::uint64_t>(1, plan_.records()), format_count(published),
-                          kGroups[0], format_count(first), killed ? toned(" (standby)", Tone::warn, STDERR_FILENO) : "",
+                          kGroups[0], format_count(first), killed ? toned(" (one member)", Tone::warn, STDERR_FILENO) : "",
                           kGroups[1], format_count(ledger_.delivered(kOther).size())));
 }
 
