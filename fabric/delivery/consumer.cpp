@@ -224,7 +224,7 @@ std::uint64_t Consumer::poll_partition(std::uint32_t partition, const Handler& h
 bool Consumer::hand_over(std::uint32_t partition, const ipc::RecordView& view, const Handler& handler,
                          const GapHandler& gaps) {
   if (const auto event = decode_event(view)) {
-    handler({.partition = partition, .record = view, .event = *event});
+    handler({.partition = partition, .record = view, .event = *event, .topic = topic_.get()});
     return true;
   }
   if (gaps) {

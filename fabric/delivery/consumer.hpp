@@ -52,7 +52,8 @@ struct ConsumerOptions {
 struct Delivery {
   std::uint32_t partition = 0;
   ipc::RecordView record;
-  Event event;  // key and payload
+  Event event;  // key, metadata and payload
+  const Topic* topic = nullptr;  // the consumer's
 };
 
 // What was not delivered, and why; also handed out by poll().
