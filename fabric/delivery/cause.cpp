@@ -39,6 +39,15 @@ PassedOn::PassedOn(const Delivery& delivery) noexcept {
   if (envelope.id().empty()) attributes_.id = EventId::of_place(place.ring_id, place.sequence);
   if (envelope.source().empty()) attributes_.source = source_of(place, source_);
   if (!envelope.time()) attributes_.time = Timestamp::of_unix_ns(delivery.record.timestamp_ns);
+  if (!envelope.extension("sequence")) add({"sequence", sequence_text(place.sequence, sequence_)});
+}
+
+bool PassedOn::add(const Extension& extension) noexcept {
+  const auto count = attributes_.extensions.size();
+  if (count == kMostAdded + (count != 0 && extensions_[0].name == "sequence" ? 1 : 0)) return false;
+  extensions_[count] = extension;
+  attributes_.extensions = {extensions_.data(), count + 1};
+  return true;
 }
 
 }  // namespace fabric

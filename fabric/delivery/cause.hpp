@@ -52,19 +52,23 @@ class Cause {
 };
 
 // An event as it is published elsewhere, a dead-letter topic or another fabric: everything that it says, known here or
-// not, and its id, source and time, which so far followed from its place. Key, payload and schema go along beside it.
-// The Delivery has to outlive it.
+// not, and its id, source, time and sequence, which so far followed from its place. Key, payload and schema go along
+// beside it. The Delivery has to outlive it.
 class PassedOn {
  public:
+  static constexpr std::size_t kMostAdded = 16;
+
   explicit PassedOn(const Delivery& delivery) noexcept;
   PassedOn(const PassedOn&) = delete;
   PassedOn& operator=(const PassedOn&) = delete;
+  // Says something more about it, or replaces an extension that it has. False: there are kMostAdded.
+  bool add(const Extension& extension) noexcept;
   const EventAttributes& attributes() const noexcept { return attributes_; }
-  // To add to them, or to replace.
-  EventAttributes& attributes() noexcept { return attributes_; }
 
  private:
   std::array<char, kMaxSource> source_;
+  std::array<char, kSequenceText> sequence_;
+  std::array<Extension, kMostAdded + 1> extensions_{};
   EventAttributes attributes_;
 };
 

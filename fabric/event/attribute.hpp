@@ -33,6 +33,7 @@ inline constexpr std::size_t kMaxAttributeName = 64;  // the specification asks 
 
 class AttributeView {
  public:
+  AttributeView() noexcept : AttributeView(std::string_view()) {}
   AttributeView(bool value) noexcept : type_(AttributeType::boolean), number_(value ? 1 : 0) {}
   AttributeView(std::int32_t value) noexcept : type_(AttributeType::integer), number_(value) {}
   AttributeView(std::string_view value) noexcept : type_(AttributeType::string), text_(value) {}
@@ -63,8 +64,8 @@ std::string to_string(const AttributeView& value);
 
 // A further attribute. Valid as long as what they are views of.
 struct Extension {
-  std::string_view name;  // 1 to kMaxAttributeName of [a-z0-9]
-  AttributeView value;
+  std::string_view name{};  // 1 to kMaxAttributeName of [a-z0-9]
+  AttributeView value{};
 };
 
 // What an envelope has a field of its own for; also specversion, data and data_base64: no extension is called so.

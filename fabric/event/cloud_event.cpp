@@ -146,7 +146,8 @@ Result<CloudEvent> to_cloud_event(const RecordPlace& place, const ipc::RecordVie
   };
   add_relations(envelope, result);
   if (auto added = add_extensions(envelope, result); !added) return as_corrupt(added.error());
-  if (result.find("sequence") == nullptr) result.set("sequence", sequence_text(place.sequence));
+  std::array<char, kSequenceText> sequence;
+  if (result.find("sequence") == nullptr) result.set("sequence", sequence_text(place.sequence, sequence));
   if (known && known->deprecation) add_deprecation(*known->deprecation, result);
   if (record.schema != 0) result.set("evfschema", static_cast<std::int32_t>(record.schema));
   if (is_attribute_text(as_text(envelope.key)))

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 
 namespace fabric {
 
@@ -17,10 +16,10 @@ std::string_view source_of(const RecordPlace& place, std::span<char, kMaxSource>
   return {buffer.data(), static_cast<std::size_t>(at - buffer.data())};
 }
 
-std::string sequence_text(std::uint64_t sequence) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%016llu", static_cast<unsigned long long>(sequence));
-  return text;
+std::string_view sequence_text(std::uint64_t sequence, std::span<char, kSequenceText> buffer) noexcept {
+  for (auto digit = buffer.rbegin(); digit != buffer.rend(); ++digit, sequence /= 10)
+    *digit = static_cast<char>('0' + sequence % 10);
+  return {buffer.data(), buffer.size()};
 }
 
 }  // namespace fabric

@@ -33,7 +33,9 @@ inline EventId id_of(const RecordPlace& place, const Envelope& envelope) noexcep
 // "/topics/NAME/PARTITION": a partition is what its sequences count. In `buffer`.
 inline constexpr std::size_t kMaxSource = 160;
 std::string_view source_of(const RecordPlace& place, std::span<char, kMaxSource> buffer) noexcept;
-// 16 digits, so that they sort as text, which the extension "sequence" asks for. Allocates.
-std::string sequence_text(std::uint64_t sequence);
+// 16 digits (a ring has sequences of up to 51 bits), so that they sort as text, which the extension "sequence" asks
+// for. In `buffer`.
+inline constexpr std::size_t kSequenceText = 16;
+std::string_view sequence_text(std::uint64_t sequence, std::span<char, kSequenceText> buffer) noexcept;
 
 }  // namespace fabric
