@@ -48,6 +48,35 @@ void publish_event(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 
+// What a traced, idempotent publisher says: an id of its own, trace context, correlation and causation.
+void publish_with_metadata(benchmark::State& state) {
+  const BenchTopic topic;
+  auto producer = topic.producer();
+  const auto payload = payload_of(32);
+  const auto key = key_of(8);
+  const auto cause = EventId::of_place({1, 2}, 3);
+  const Extension extensions[] = {{"region", "eu"}};
+  EventAttributes attributes{.id = "order-17"};
+  if (state.range(0) > 1) {
+    attributes.traceparent = parse_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    attributes.correlation = attributes.causation = cause;
+  }
+  if (state.range(0) > 2) attributes.extensions = extensions;
+  Published published;
+  for (auto _ : state) {
+    if (state.range(0) > 1) attributes.id = derive_id(cause, "billing", std::uint64_t{1});
+    benchmark::DoNotOptimize(published = producer.publish(as_bytes(key), payload, attributes));
+  }
+  check(state, published);
+  state.SetItemsProcessed(state.iterations());
+}
+
+void derive_ids(benchmark::State& state) {
+  const auto cause = EventId::of_place({1, 2}, 3);
+  std::uint64_t step = 0;
+  for (auto _ : state) benchmark::DoNotOptimize(derive_id(cause, "billing", ++step));
+}
+
 void poll_events(benchmark::State& state) {
   const BenchTopic topic;
   auto producer = topic.producer();
@@ -69,6 +98,9 @@ void poll_events(benchmark::State& state) {
 }
 
 BENCHMARK(publish_event)->ArgName("key_bytes")->Arg(0)->Arg(8)->Arg(36);
+// 1: an id; 2: a derived id, trace context, correlation, causation; 3: and an extension.
+BENCHMARK(publish_with_metadata)->ArgName("level")->DenseRange(1, 3);
+BENCHMARK(derive_ids);
 BENCHMARK(poll_events)->ArgName("key_bytes")->Arg(0)->Arg(8)->Arg(36);
 
 }  // namespace

@@ -223,8 +223,9 @@ std::uint64_t Consumer::poll_partition(std::uint32_t partition, const Handler& h
 // False: it was no event, and went to `gaps`.
 bool Consumer::hand_over(std::uint32_t partition, const ipc::RecordView& view, const Handler& handler,
                          const GapHandler& gaps) {
-  if (const auto event = decode_event(view)) {
-    handler({.partition = partition, .record = view, .event = *event, .topic = topic_.get()});
+  Delivery delivery{.partition = partition, .record = view, .event = {}, .topic = topic_.get()};
+  if (decode_event(view, delivery.event)) {
+    handler(delivery);
     return true;
   }
   if (gaps) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "fabric/event/envelope_fields.hpp"
 #include "ipc/clock.hpp"
 #include "ipc/cursor.hpp"
 
@@ -53,16 +54,21 @@ Published try_within(std::uint64_t timeout_ns, const Try& try_once) noexcept {
 }
 
 // With a key: envelope and payload side by side, in a private image of the slot or straight in the arena.
-PublishOutcome publish_enveloped(ipc::Publisher& publisher, const Envelope& envelope,
-                                 std::span<const std::byte> payload, const ipc::RecordOptions& options) noexcept {
-  const auto head = envelope_bytes(envelope);
+PublishOutcome publish_keyed(ipc::Publisher& publisher, std::span<const std::byte> key,
+                             std::span<const std::byte> payload, const ipc::RecordOptions& options) noexcept {
+  FieldCounter counter;
+  counter.field(EnvelopeTag::key, {}, key);
+  const auto head = counter.block_bytes();
   auto claim = publisher.claim(head + payload.size());
   if (!claim) return claim.outcome();
-  encode_envelope(envelope, claim.bytes());
+  FieldWriter writer(claim.bytes().first(head));
+  writer.field(EnvelopeTag::key, {}, key);
+  static_cast<void>(writer.finish());
   if (!payload.empty()) std::memcpy(claim.bytes().data() + head, payload.data(), payload.size());
   return claim.commit(head + payload.size(), options);
 }
 
+// With metadata: the same.
 PublishOutcome publish_described(ipc::Publisher& publisher, std::span<const std::byte> key,
                                  std::span<const std::byte> payload, const EventAttributes& attributes,
                                  ipc::RecordOptions options) noexcept {
@@ -117,7 +123,7 @@ Published Producer::publish(std::span<const std::byte> key, std::span<const std:
     published.outcome = publisher.publish(payload, options);
   } else {
     options.flags = ipc::kExtended;
-    published.outcome = publish_enveloped(publisher, {.key = key}, payload, options);
+    published.outcome = publish_keyed(publisher, key, payload, options);
   }
   return published;
 }

@@ -231,6 +231,13 @@ class EventReader {
   CloudEvent event_;
 };
 
+// Whether text is JSON, and still would be one level deeper, as `data`.
+bool is_json_inside(const std::string& text) {
+  constexpr std::ptrdiff_t kSurelyShallow = 64;
+  const auto opened = std::count(text.begin(), text.end(), '[') + std::count(text.begin(), text.end(), '{');
+  return json::parse(text) && (opened < kSurelyShallow || json::parse('[' + text + ']'));
+}
+
 class JsonWriter {
  public:
   void text(std::string_view name, std::string_view value) { raw(name, json::quote(value)); }
@@ -260,7 +267,7 @@ class JsonWriter {
   void data(const CloudEvent& event) {
     if (event.data.empty()) return;
     const auto& type = event.datacontenttype;
-    if ((type.empty() || is_json_media_type(type)) && json::parse(event.data)) {
+    if ((type.empty() || is_json_media_type(type)) && is_json_inside(event.data)) {
       auto value = event.data;
       // Between tokens only: in strings they are escaped.
       std::replace_if(

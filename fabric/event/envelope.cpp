@@ -10,10 +10,6 @@ namespace {
 
 constexpr std::size_t kTimeBytes = 12, kExtensionHead = 2;
 
-bool all_zero(std::span<const std::byte> bytes) noexcept {
-  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
-}
-
 std::optional<Timestamp> decode_time(std::span<const std::byte> data) noexcept {
   if (data.size() != kTimeBytes) return std::nullopt;
   std::int64_t seconds;
@@ -55,22 +51,39 @@ bool is_well_formed(EnvelopeTag tag, std::span<const std::byte> data) noexcept {
   }
 }
 
-// False: malformed.
-bool decode_fields(Envelope& envelope) noexcept {
-  FieldReader fields(envelope.fields);
+// Of a block, which has at least 8 bytes: whether the last `bytes` of them, fewer than 8, are zero.
+bool ends_with_zeros(std::span<const std::byte> block, std::size_t bytes) noexcept {
+  std::uint64_t last;
+  std::memcpy(&last, block.data() + block.size() - sizeof last, sizeof last);
+  return bytes == 0 || last >> (8 * (sizeof last - bytes)) == 0;
+}
+
+// Nearly every block has a key only: its first field is looked at without a detour.
+bool take_first_key(std::span<const std::byte> fields, Envelope& envelope) noexcept {
+  if (fields[0] != static_cast<std::byte>(EnvelopeTag::key) || fields[1] != std::byte{0}) return false;
+  const auto length = load_16(&fields[2]);
+  if (length == 0 || length > kMaxKeyBytes || length > fields.size() - kFieldHeader) return false;
+  envelope.key = fields.subspan(kFieldHeader, length);
+  return true;
+}
+
+// `rest`: what of the block's fields was not looked at. False: malformed.
+bool decode_fields(std::span<const std::byte> block, std::span<const std::byte> rest, Envelope& envelope) noexcept {
+  static_assert(kSingleTags <= 32);
+  std::uint32_t seen = envelope.key.empty() ? 0 : 1U << static_cast<unsigned>(EnvelopeTag::key);
+  FieldReader fields(rest);
   while (fields.next()) {
     if (fields.tag() >= kSingleTags) {
       if (fields.is(EnvelopeTag::extension) && !is_extension(fields.data())) return false;
       continue;
     }
-    auto& place = envelope.places[fields.tag()];
+    const auto bit = 1U << fields.tag();
     const auto data = fields.data();
-    if (place.bytes != 0 || data.empty() || !is_well_formed(static_cast<EnvelopeTag>(fields.tag()), data)) return false;
-    place = {.offset = static_cast<std::uint16_t>(data.data() - envelope.fields.data()),
-             .bytes = static_cast<std::uint16_t>(data.size())};
+    if ((seen & bit) != 0 || data.empty() || !is_well_formed(static_cast<EnvelopeTag>(fields.tag()), data)) return false;
+    seen |= bit;
+    if (fields.is(EnvelopeTag::key)) envelope.key = data;
   }
-  envelope.key = envelope.field(EnvelopeTag::key);
-  return fields.rest().size() < kBlockUnit && all_zero(fields.rest());
+  return fields.rest().size() < kBlockUnit && ends_with_zeros(block, fields.rest().size());
 }
 
 template <class Sink>
@@ -90,6 +103,12 @@ bool FieldReader::next() noexcept {
   data_ = rest_.subspan(kFieldHeader, length);
   rest_ = rest_.subspan(kFieldHeader + length);
   return true;
+}
+
+std::span<const std::byte> Envelope::field(EnvelopeTag tag) const noexcept {
+  for (FieldReader reader(fields); reader.next();)
+    if (reader.is(tag)) return reader.data();
+  return {};
 }
 
 std::optional<Timestamp> Envelope::time() const noexcept { return decode_time(field(EnvelopeTag::time)); }
@@ -151,18 +170,19 @@ void encode_envelope(const Envelope& envelope, std::span<std::byte> out) noexcep
   static_cast<void>(writer.finish());  // of a decoded one all fits
 }
 
-std::optional<Event> decode_event(const ipc::RecordView& record) noexcept {
-  Event event{.envelope = {}, .payload = record.payload};
-  if ((record.flags & ipc::kExtended) == 0) return event;
-  if (record.payload.size() < kBlockHeader) return std::nullopt;
-  const auto bytes = load_16(record.payload.data());
-  if (bytes < kBlockUnit || bytes % kBlockUnit != 0 || bytes > record.payload.size()) return std::nullopt;
-  if (record.payload[2] != static_cast<std::byte>(kEnvelopeVersion) || record.payload[3] != std::byte{0})
-    return std::nullopt;
-  event.envelope.fields = record.payload.subspan(kBlockHeader, bytes - kBlockHeader);
-  if (!decode_fields(event.envelope)) return std::nullopt;
-  event.payload = record.payload.subspan(bytes);
-  return event;
+bool decode_block(std::span<const std::byte> record, Event& event) noexcept {
+  if (record.size() < kBlockUnit) return false;
+  const auto bytes = load_16(record.data());
+  if (bytes < kBlockUnit || bytes % kBlockUnit != 0 || bytes > record.size()) return false;
+  if (record[2] != static_cast<std::byte>(kEnvelopeVersion) || record[3] != std::byte{0}) return false;
+  const auto block = record.first(bytes);
+  const auto fields = block.subspan(kBlockHeader);
+  event.envelope.fields = fields;
+  event.payload = record.subspan(bytes);
+  if (!take_first_key(fields, event.envelope)) return decode_fields(block, fields, event.envelope);
+  const auto rest = fields.subspan(kFieldHeader + event.envelope.key.size());
+  if (rest.size() < kBlockUnit && ends_with_zeros(block, rest.size())) [[likely]] return true;
+  return decode_fields(block, rest, event.envelope);
 }
 
 }  // namespace fabric

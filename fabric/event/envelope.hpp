@@ -37,6 +37,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "fabric/event/attribute.hpp"
 #include "fabric/event/event_id.hpp"
@@ -86,15 +87,12 @@ class FieldReader {
 
 struct Envelope {
   std::span<const std::byte> key{};
-  // Of a decoded block: everything behind its header, and where the fields stand in there. encode_envelope() copies
-  // them, whether it knows them or not, so an event that is passed on keeps them.
+  // Of a decoded block: everything behind its header. encode_envelope() copies it, whether it knows the fields or not, so an event
+  // that is passed on keeps them.
   std::span<const std::byte> fields{};
-  struct Place {
-    std::uint16_t offset = 0, bytes = 0;
-  };
-  std::array<Place, kSingleTags> places{};
 
-  // What the block says itself; empty or nullopt: it does not. Views into the record. Texts are as their publisher
+  // What the block says itself; empty or nullopt: it does not. Each looks through the fields: every delivery is decoded, few are
+  // asked for more than key and payload. Views into the record. Texts are as their publisher
   // wrote them: that they are UTF-8 is checked where they leave (cloud_event.hpp).
   EventId id() const noexcept { return EventId::of_encoded(field(EnvelopeTag::id)); }
   std::string_view type() const noexcept { return as_text(field(EnvelopeTag::type)); }
@@ -108,13 +106,10 @@ struct Envelope {
   std::string_view tracestate() const noexcept { return as_text(field(EnvelopeTag::tracestate)); }
   EventId correlation() const noexcept { return EventId::of_encoded(field(EnvelopeTag::correlationid)); }
   EventId causation() const noexcept { return EventId::of_encoded(field(EnvelopeTag::causationid)); }
-  // Looks through the fields.
   std::optional<AttributeView> extension(std::string_view name) const noexcept;
 
-  std::span<const std::byte> field(EnvelopeTag tag) const noexcept {
-    const auto place = places[static_cast<std::size_t>(tag)];
-    return fields.subspan(place.offset, place.bytes);
-  }
+  // Of a tag that comes once; empty: it is not there.
+  std::span<const std::byte> field(EnvelopeTag tag) const noexcept;
 };
 
 // The data of a field of EnvelopeTag::extension. nullopt: malformed, or of a type that is not known.
@@ -130,7 +125,18 @@ struct Event {
   Envelope envelope;
   std::span<const std::byte> payload;
 };
-// nullopt: the extension block is malformed.
-std::optional<Event> decode_event(const ipc::RecordView& record) noexcept;
+// Of a record with kExtended. False: the block is malformed, and the event is of no use.
+bool decode_block(std::span<const std::byte> record, Event& event) noexcept;
+// False: likewise. Inline, as most records may have no block.
+inline bool decode_event(const ipc::RecordView& record, Event& event) noexcept {
+  event = {.envelope = {}, .payload = record.payload};
+  return (record.flags & ipc::kExtended) == 0 || decode_block(record.payload, event);
+}
+// The same; nullopt: malformed.
+inline std::optional<Event> decode_event(const ipc::RecordView& record) noexcept {
+  std::optional<Event> event(std::in_place);
+  if (!decode_event(record, *event)) event.reset();
+  return event;
+}
 
 }  // namespace fabric

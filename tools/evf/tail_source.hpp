@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "fabric/event/envelope.hpp"
+#include "fabric/event/record_place.hpp"
 #include "fabric/fabric.hpp"
 #include "ipc/ring_reader.hpp"
 #include "ipc/waiter.hpp"
@@ -39,6 +39,7 @@ struct Item {
   std::uint32_t partition = 0;
   ipc::RecordView record{};
   Event event{};
+  RecordPlace place{};  // of a record
   ipc::LostRange range{};
   std::span<const std::byte> raw{};
 };
