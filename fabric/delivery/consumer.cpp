@@ -312,8 +312,9 @@ bool Consumer::deliver(std::uint32_t partition, Held& held, ipc::RecordView view
   if (view.sequence != held.delivered_until) held.acks.mark(held.delivered_until, view.sequence);
   held.delivered_until = view.sequence + 1;
   if (held.acks.is_acked(view.sequence)) return false;
-  const auto event = decode_event(view);
-  if (!event) {
+  Delivery delivery{
+      .partition = partition, .record = view, .event = {}, .topic = topic_.get(), .possession = held.possession};
+  if (!decode_event(view, delivery.event)) {
     held.acks.mark(view.sequence, view.sequence + 1);
     if (gaps) {
       gaps({.partition = partition,
@@ -323,12 +324,10 @@ bool Consumer::deliver(std::uint32_t partition, Held& held, ipc::RecordView view
     }
     return false;
   }
-  if (!options_.filter.empty() && !options_.filter.lets_through(view, *event)) {
+  if (!options_.filter.empty() && !options_.filter.lets_through(view, delivery.event)) {
     held.acks.mark(view.sequence, view.sequence + 1);
     return false;
   }
-  const Delivery delivery{
-      .partition = partition, .record = view, .event = *event, .possession = held.possession};
   if (options_.ack == AckMode::manual) {
     handler(delivery);
     return true;

@@ -86,7 +86,8 @@ struct ConsumerOptions {
 struct Delivery {
   std::uint32_t partition = 0;
   ipc::RecordView record;
-  Event event;  // key and payload
+  Event event{};  // key, metadata and payload
+  const Topic* topic = nullptr;  // the consumer's
   std::uint64_t possession = 0;  // differs each time that the consumer takes the partition anew
 };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "fabric/event/envelope_fields.hpp"
 #include "ipc/clock.hpp"
 #include "ipc/cursor.hpp"
 
@@ -43,15 +44,43 @@ class Pause {
   std::uint32_t tries_ = 0;
 };
 
+template <class Try>
+Published try_within(std::uint64_t timeout_ns, const Try& try_once) noexcept {
+  auto published = try_once();
+  if (!is_worth_another_try(published.outcome)) return published;
+  Pause pause(timeout_ns);
+  while (is_worth_another_try(published.outcome) && pause.wait()) published = try_once();
+  return published;
+}
+
 // With a key: envelope and payload side by side, in a private image of the slot or straight in the arena.
-PublishOutcome publish_enveloped(ipc::Publisher& publisher, const Envelope& envelope,
-                                 std::span<const std::byte> payload, const ipc::RecordOptions& options) noexcept {
-  const auto head = envelope_bytes(envelope);
+PublishOutcome publish_keyed(ipc::Publisher& publisher, std::span<const std::byte> key,
+                             std::span<const std::byte> payload, const ipc::RecordOptions& options) noexcept {
+  FieldCounter counter;
+  counter.field(EnvelopeTag::key, {}, key);
+  const auto head = counter.block_bytes();
   auto claim = publisher.claim(head + payload.size());
   if (!claim) return claim.outcome();
-  encode_envelope(envelope, claim.bytes());
+  FieldWriter writer(claim.bytes().first(head));
+  writer.field(EnvelopeTag::key, {}, key);
+  static_cast<void>(writer.finish());
   if (!payload.empty()) std::memcpy(claim.bytes().data() + head, payload.data(), payload.size());
   return claim.commit(head + payload.size(), options);
+}
+
+// With metadata: the same.
+PublishOutcome publish_described(ipc::Publisher& publisher, std::span<const std::byte> key,
+                                 std::span<const std::byte> payload, const EventAttributes& attributes,
+                                 ipc::RecordOptions options) noexcept {
+  const auto head = envelope_bytes(key, attributes);
+  if (!head) return PublishOutcome::too_large;
+  if (*head == 0) return publisher.publish(payload, options);
+  auto claim = publisher.claim(*head + payload.size());
+  if (!claim) return claim.outcome();
+  if (!encode_envelope(key, attributes, claim.bytes().first(*head))) return PublishOutcome::damaged;
+  if (!payload.empty()) std::memcpy(claim.bytes().data() + *head, payload.data(), payload.size());
+  options.flags = ipc::kExtended;
+  return claim.commit(*head + payload.size(), options);
 }
 
 // Takes a publisher line in every partition.
@@ -94,18 +123,28 @@ Published Producer::publish(std::span<const std::byte> key, std::span<const std:
     published.outcome = publisher.publish(payload, options);
   } else {
     options.flags = ipc::kExtended;
-    published.outcome = publish_enveloped(publisher, {.key = key}, payload, options);
+    published.outcome = publish_keyed(publisher, key, payload, options);
   }
   return published;
 }
 
 Published Producer::publish_within(std::span<const std::byte> key, std::span<const std::byte> payload,
                                    std::uint64_t timeout_ns, std::uint32_t schema) noexcept {
-  auto published = publish(key, payload, schema);
-  if (!is_worth_another_try(published.outcome)) return published;
-  Pause pause(timeout_ns);
-  while (is_worth_another_try(published.outcome) && pause.wait()) published = publish(key, payload, schema);
+  return try_within(timeout_ns, [&]() noexcept { return publish(key, payload, schema); });
+}
+
+Published Producer::publish(std::span<const std::byte> key, std::span<const std::byte> payload,
+                            const EventAttributes& attributes, std::uint32_t schema) noexcept {
+  Published published{.partition = topic_->partition_of(key)};
+  published.outcome = publish_described(publishers_[published.partition], key, payload, attributes,
+                                        {.schema = schema & kMaxSchema, .sequence = &published.sequence});
   return published;
+}
+
+Published Producer::publish_within(std::span<const std::byte> key, std::span<const std::byte> payload,
+                                   std::uint64_t timeout_ns, const EventAttributes& attributes,
+                                   std::uint32_t schema) noexcept {
+  return try_within(timeout_ns, [&]() noexcept { return publish(key, payload, attributes, schema); });
 }
 
 PartitionBlame Producer::blame(std::uint32_t partition) const {

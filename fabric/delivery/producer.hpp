@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "fabric/event/envelope.hpp"
+#include "fabric/event/event_attributes.hpp"
 #include "fabric/fabric.hpp"
 #include "ipc/ring_writer.hpp"
 
@@ -51,10 +51,21 @@ class Producer {
   Published publish(std::string_view key, std::string_view payload, std::uint32_t schema = 0) noexcept {
     return publish(as_bytes(key), as_bytes(payload), schema);
   }
+  // With metadata. Outcomes: likewise; too_large also when an attribute is longer than its maximum, or an extension has
+  // no name (event_attributes.hpp); damaged also when the event that is passed on was changed while it was read. Names
+  // and values are not checked otherwise: those from outside go through check() first.
+  Published publish(std::span<const std::byte> key, std::span<const std::byte> payload,
+                    const EventAttributes& attributes, std::uint32_t schema = 0) noexcept;
+  Published publish(std::string_view key, std::string_view payload, const EventAttributes& attributes,
+                    std::uint32_t schema = 0) noexcept {
+    return publish(as_bytes(key), as_bytes(payload), attributes, schema);
+  }
   // The same, waiting out back_pressure and arena_full (spins, yields, then naps of up to 1 ms) for at most
   // `timeout_ns`. Blocks.
   Published publish_within(std::span<const std::byte> key, std::span<const std::byte> payload, std::uint64_t timeout_ns,
                            std::uint32_t schema = 0) noexcept;
+  Published publish_within(std::span<const std::byte> key, std::span<const std::byte> payload, std::uint64_t timeout_ns,
+                           const EventAttributes& attributes, std::uint32_t schema = 0) noexcept;
 
   // Not for hot paths: allocates.
   PartitionBlame blame(std::uint32_t partition) const;

@@ -66,7 +66,7 @@ TEST(Envelope, every_key_length_and_content_comes_back) {
 
 TEST(Envelope, unknown_tags_are_skipped) {
   const auto before =
-      bytes_of({24, 0, 1, 0, 9, 0, 2, 0, 'a', 'b', 1, 0, 3, 0, 'k', 'e', 'y', 200, 0, 0, 0, 0, 0, 0, 'P'});
+      bytes_of({24, 0, 1, 0, 150, 0, 2, 0, 'a', 'b', 1, 0, 3, 0, 'k', 'e', 'y', 200, 0, 0, 0, 0, 0, 0, 'P'});
   const auto event = decode(before);
   ASSERT_TRUE(event);
   EXPECT_EQ(as_text(event->envelope.key), "key");

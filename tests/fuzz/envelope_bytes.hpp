@@ -8,7 +8,8 @@
 namespace fabric::fuzz {
 
 // Decodes the input as a record with kExtended, out of memory of exactly its size. Aborts when a view lies outside of
-// it, or when what was decoded does not come back after it was encoded again.
+// it, when what was decoded does not come back after it was encoded again or passed on, or when what became a CloudEvent cannot be
+// written as JSON and read again.
 void decode_hostile_envelope(std::span<const std::uint8_t> input);
 
 std::vector<std::vector<std::uint8_t>> envelope_seeds();

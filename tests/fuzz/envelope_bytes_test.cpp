@@ -19,7 +19,7 @@ TEST(EnvelopeBytes, RandomEditsAreSurvived) {
   const auto seeds = envelope_seeds();
   for (int i = 0; i < 100'000; ++i) {
     auto input = seeds[random() % seeds.size()];
-    input.resize(random() % 80, static_cast<std::uint8_t>(random() % 4));
+    if (random() % 2 == 0) input.resize(random() % 80, static_cast<std::uint8_t>(random() % 4));
     for (auto edits = random() % 6; edits > 0 && !input.empty(); --edits)
       input[random() % input.size()] = static_cast<std::uint8_t>(random() % 2 == 0 ? random() : random() % 12);
     decode_hostile_envelope(input);

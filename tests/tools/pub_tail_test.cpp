@@ -122,7 +122,7 @@ TEST_F(PubTail, UnusableInputsAndOptionsAreRefused) {
   refused({"pub", "t", file("nothing")}, kNotFound, "nothing");
   refused({"pub", "t", directory()}, kUsage, "is a directory");
   refused({"pub", "nowhere"}, kNotFound, "no topic 'nowhere'");
-  refused({"pub", "t", "--format", "xml"}, kUsage, "lines|ndjson|length-prefixed");
+  refused({"pub", "t", "--format", "xml"}, kUsage, "lines|ndjson|cloudevents|length-prefixed");
   refused({"pub", "t", "--rate", "0"}, kUsage, "is no rate");
   refused({"pub", "t", "--key", "a", "--key-field", "1"}, kUsage, "excludes");
   refused({"pub", "t", "--key-field", "0"}, kUsage, "no field number");

@@ -76,7 +76,8 @@ class Publication {
 
  private:
   static std::uint64_t most_bytes(Producer& producer) { return producer.publisher(0).max_payload_bytes(); }
-  Published publish_waiting(std::span<const std::byte> key, std::span<const std::byte> payload);
+  Published publish_waiting();
+  Published try_within(std::uint64_t timeout_ns);
   void complain(std::uint32_t partition, std::uint64_t waited_ns, bool arena) const;
   std::string who_blocks(std::uint32_t partition) const;
   int explain(const Published& result) const;
@@ -102,7 +103,7 @@ int Publication::run() {
   while (code == kOk && reader_.next()) {
     pace.wait(published_.records);
     if (interrupted()) break;
-    const auto result = publish_waiting(as_bytes(reader_.key()), as_bytes(reader_.payload()));
+    const auto result = publish_waiting();
     if (result || result.outcome == PublishOutcome::sync_failed) {
       published_.add(reader_.payload().size());
       partitions_[result.partition].add(reader_.payload().size());
@@ -123,9 +124,18 @@ int Publication::run() {
   return code;
 }
 
+// The record at hand; 0: without waiting.
+Published Publication::try_within(std::uint64_t timeout_ns) {
+  const auto key = as_bytes(reader_.key()), payload = as_bytes(reader_.payload());
+  const auto* event = reader_.event();
+  if (event == nullptr) return producer_->publish_within(key, payload, timeout_ns, arguments_->schema);
+  const auto schema = event->schema() != 0 ? event->schema() : arguments_->schema;
+  return producer_->publish_within(key, payload, timeout_ns, event->attributes(), schema);
+}
+
 // Waits out back-pressure for as long as --timeout says, and says who is to blame.
-Published Publication::publish_waiting(std::span<const std::byte> key, std::span<const std::byte> payload) {
-  auto result = producer_->publish(key, payload, arguments_->schema);
+Published Publication::publish_waiting() {
+  auto result = try_within(0);
   const auto blocked = [&] {
     return result.outcome == PublishOutcome::back_pressure || result.outcome == PublishOutcome::arena_full;
   };
@@ -140,7 +150,7 @@ Published Publication::publish_waiting(std::span<const std::byte> key, std::span
       complain(result.partition, waited, result.outcome == PublishOutcome::arena_full);
       complain_at = waited + kNextComplaint;
     }
-    result = producer_->publish_within(key, payload, std::min(kWaitSlice, timeout - waited), arguments_->schema);
+    result = try_within(std::min(kWaitSlice, timeout - waited));
   }
   return result;
 }
@@ -171,8 +181,9 @@ int Publication::explain(const Published& result) const {
         return fail(kFailed, fmt::format("{}: its key has {}", where, plural(reader_.key().size(), "byte")),
                     fmt::format("a key has at most {}", plural(kMaxKeyBytes, "byte")));
       return fail(kFailed,
-                  fmt::format("{}: {} and the key do not fit the topic's {}", where,
-                              plural(reader_.payload().size(), "byte"), plural(most_bytes(*producer_), "byte")),
+                  fmt::format("{}: {} and the {} do not fit the topic's {}", where,
+                              plural(reader_.payload().size(), "byte"), reader_.event() ? "attributes" : "key",
+                              plural(most_bytes(*producer_), "byte")),
                   "create the topic with a larger --slot-bytes or an --arena-bytes");
     case PublishOutcome::fenced:
       return fail(kFailed, fmt::format("{}: another publisher took partition {} over", where, result.partition),
@@ -243,6 +254,8 @@ int check_schema(const Arguments& arguments) {
 int check_key(const Arguments& arguments) {
   const auto& key = arguments.key;
   const bool lines = arguments.format == InputFormat::lines;
+  if (arguments.format == InputFormat::cloudevents && (!key.field.empty() || !key.constant.empty()))
+    return fail(kUsage, "--key and --key-field have no meaning for --format cloudevents", "the key is the event's subject");
   if (!key.field.empty() && arguments.format == InputFormat::length_prefixed)
     return fail(kUsage, "--key-field has no meaning for --format length-prefixed", "use --key, or another format");
   if (key.separator && (!lines || key.field.empty()))
@@ -278,6 +291,7 @@ void add_options(CLI::App& sub, Arguments& arguments) {
   add_choice<InputFormat>(sub, "-f,--format", arguments.format,
                           {{"lines", InputFormat::lines},
                            {"ndjson", InputFormat::ndjson},
+                           {"cloudevents", InputFormat::cloudevents},
                            {"length-prefixed", InputFormat::length_prefixed}},
                           "What a record is (lines)");
   auto* constant = sub.add_option("--key", arguments.key.constant, "One key for all records")->type_name("KEY");
@@ -311,6 +325,9 @@ void add_pub(CLI::App& app, Context& context) {
                 .details = "Formats:\n"
                            "  lines            each line is a record; an empty line is an empty record\n"
                            "  ndjson           each line is checked to be JSON and published as it stands\n"
+                           "  cloudevents      each line is a structured CloudEvent 1.0 in JSON, or all is an array\n"
+                           "                   of them: its data is the payload, its subject the key; attributes\n"
+                           "                   stay with the record\n"
                            "  length-prefixed  4 bytes little-endian, then as many bytes of payload\n\n"
                            "The key picks the partition and keeps the order of its records. When a group holds\n"
                            "the topic up, pub waits and says for whom. Whatever it counts as published is seen by\n"
@@ -320,6 +337,7 @@ void add_pub(CLI::App& app, Context& context) {
                            "Bytes are those of the payloads.",
                 .examples = "  evf pub packages /var/log/dpkg.log --key-field 4\n"
                             "  evf pub orders --format ndjson --key-field customer.id < orders.ndjson\n"
+                            "  evf tail orders --cloudevents | evf pub --dir /dev/shm/other orders --format cloudevents\n"
                             "  evf pub orders --schema 7 --json < orders.txt | jq .records\n"
                             "  journalctl -f | evf pub journal --rate 1000/s",
                 .json = true},

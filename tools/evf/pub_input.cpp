@@ -17,6 +17,9 @@ namespace fabric::evf {
 namespace {
 
 constexpr std::size_t kReadBytes = 256 * 1024;
+constexpr std::size_t kMaxBatchBytes = std::size_t{256} << 20;
+// A JSON text beside its payload of so many bytes: attributes, escapes, base64.
+constexpr std::size_t kMaxAttributesBytes = std::size_t{1} << 20;
 
 bool is_blank(std::string_view line) noexcept { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
 
@@ -119,7 +122,8 @@ std::string_view Input::take(std::size_t bytes) {
 }
 
 std::string RecordReader::place() const {
-  return fmt::format("{} {}", format_ == InputFormat::length_prefixed ? "record" : "line", number_);
+  const auto* unit = format_ == InputFormat::length_prefixed ? "record" : batch_ ? "event" : "line";
+  return fmt::format("{} {}", unit, number_);
 }
 
 bool RecordReader::refuse(const std::string& why) {
@@ -128,7 +132,9 @@ bool RecordReader::refuse(const std::string& why) {
 }
 
 bool RecordReader::next() {
-  const bool found = format_ == InputFormat::length_prefixed ? next_prefixed() : next_line();
+  const bool found = format_ == InputFormat::length_prefixed ? next_prefixed()
+                     : format_ == InputFormat::cloudevents   ? next_event()
+                                                             : next_line();
   if (input_->error() != 0 && fault_.empty())
     fault_ = fmt::format("cannot read on after {}: {}", place(), std::strerror(input_->error()));
   // What was cut off by an interruption is no record.
@@ -148,6 +154,59 @@ bool RecordReader::next_line() {
   }
 }
 
+bool RecordReader::next_event() {
+  if (batch_) return next_of_batch();
+  const auto most = most_bytes_ * 6 + kMaxAttributesBytes;  // \\u0000 is a byte
+  std::string blank;                                        // so that places in a batch count from the top
+  while (const auto line = input_->line(number_ == blank.size() ? std::max(most, kMaxBatchBytes) : most)) {
+    ++number_;
+    const auto first = line->find_first_not_of(" \t\r");
+    if (first == std::string_view::npos) {
+      blank += '\n';
+      continue;
+    }
+    if (line->at(first) == '[' && number_ == blank.size() + 1) return read_batch(blank + std::string(*line));
+    if (line->size() > most) return refuse(fmt::format("has more than {}", plural(most, "byte")));
+    auto event = cloud_event_from_json(*line);
+    if (event) return take(std::move(*event));
+    const auto& message = event.error().message;  // "line 1, column 5: ..."
+    fault_ = place() + message.substr(std::min(message.find(','), message.size()));
+    return false;
+  }
+  return false;
+}
+
+bool RecordReader::read_batch(std::string text) {
+  while (const auto line = input_->line(kMaxBatchBytes)) {
+    text += '\n';
+    text += *line;
+    if (text.size() <= kMaxBatchBytes) continue;
+    return refuse(fmt::format("begins an array of more than {}; write one event a line instead", format_bytes(kMaxBatchBytes)));
+  }
+  auto events = cloud_events_from_json(text);
+  if (!events) {
+    fault_ = events.error().message;
+    return false;
+  }
+  batch_ = std::move(*events);
+  number_ = 0;
+  return next_of_batch();
+}
+
+bool RecordReader::next_of_batch() {
+  if (number_ == batch_->size()) return false;
+  return take(std::move(batch_->at(static_cast<std::size_t>(number_++))));
+}
+
+bool RecordReader::take(CloudEvent event) {
+  event_.emplace(std::move(event));
+  auto outgoing = OutgoingEvent::of(event_->whole);
+  if (!outgoing) return refuse("cannot be a record: " + outgoing.error().message);
+  event_->outgoing = std::move(*outgoing);
+  payload_ = as_text(event_->outgoing.payload());
+  return true;
+}
+
 bool RecordReader::next_prefixed() {
   const auto prefix = input_->take(4);
   if (prefix.empty()) return false;
@@ -164,6 +223,10 @@ bool RecordReader::next_prefixed() {
 }
 
 bool RecordReader::find_key() {
+  if (format_ == InputFormat::cloudevents) {
+    key_ = as_text(event_->outgoing.key());
+    return true;
+  }
   if (format_ == InputFormat::ndjson) return find_member();
   if (!key_rule_.field.empty()) return find_column();
   key_ = key_rule_.constant;

@@ -1,13 +1,15 @@
 #pragma once
-// What `evf pub` reads: lines, NDJSON, or length-prefixed records, from a file or standard input, and the key of each.
+// What `evf pub` reads: lines, NDJSON, CloudEvents, or length-prefixed records, from a file or standard input, and the key of each.
 // Not thread-safe. Reading blocks, and ends when the run is interrupted.
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "fabric/event/cloud_event.hpp"
 #include "ipc/result.hpp"
 
 namespace fabric::evf {
@@ -15,6 +17,7 @@ namespace fabric::evf {
 enum class InputFormat : std::uint8_t {
   lines,            // each line is a record, without its newline; an empty line is an empty record
   ndjson,           // each line is a JSON value, published as it stands; blank lines are skipped
+  cloudevents,      // structured CloudEvents in JSON, one a line; or an array of them, which is read whole before the first goes out
   length_prefixed,  // 4 bytes little-endian, then as many bytes of payload
 };
 
@@ -66,11 +69,26 @@ class RecordReader {
   bool next();
   std::string_view payload() const noexcept { return payload_; }
   std::string_view key() const noexcept { return key_; }
+  // Of a CloudEvent: what goes along with key and payload, until the next call; nullptr in other formats.
+  const OutgoingEvent* event() const noexcept { return event_ ? &event_->outgoing : nullptr; }
   const std::string& fault() const noexcept { return fault_; }
-  std::string place() const;  // "line 17" or "record 17" of the input
+  std::string place() const;  // "line 17", "record 17" or "event 17" of the input
 
  private:
+  // Views into the CloudEvent beside it.
+  struct Taken {
+    explicit Taken(CloudEvent from) : whole(std::move(from)) {}
+    Taken(const Taken&) = delete;
+    Taken& operator=(const Taken&) = delete;
+    CloudEvent whole;
+    OutgoingEvent outgoing{};
+  };
+
   bool next_line();
+  bool next_event();
+  bool next_of_batch();
+  bool read_batch(std::string text);
+  bool take(CloudEvent event);
   bool next_prefixed();
   bool find_key();
   bool find_column();
@@ -84,6 +102,8 @@ class RecordReader {
   std::uint64_t number_ = 0;
   std::string_view payload_;
   std::string key_, fault_;
+  std::optional<Taken> event_;
+  std::optional<std::vector<CloudEvent>> batch_;  // a JSON array; otherwise lines
 };
 
 }  // namespace fabric::evf

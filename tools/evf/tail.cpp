@@ -22,7 +22,7 @@ struct Arguments {
   std::optional<ipc::StartAt> start;
   std::optional<std::uint64_t> limit;
   TailFormat format = TailFormat::lines;
-  bool hex = false, no_gate = false;
+  bool hex = false, cloudevents = false, no_gate = false;
 };
 
 // One run: copies items to the output, acks what was written out, counts.
@@ -49,7 +49,7 @@ class Tail {
         source_->wait();
         return true;
       case Item::Kind::record:
-        write_record(data(), arguments_->format, item);
+        write(item);
         if (++records_ == arguments_->limit) return false;
         return records_ % kRecordsPerFlush != 0 || settle();
       case Item::Kind::lost:
@@ -66,6 +66,14 @@ class Tail {
     return item.kind != Item::Kind::fenced || arguments_->source.follow || source_->held() != 0;
   }
 
+  void write(const Item& item) {
+    const auto why = write_record(data(), arguments_->format, item);
+    if (why.empty()) return;
+    ++left_out_;
+    note(fmt::format("partition {}: record {} is no CloudEvent and was left out: {}; --json shows it", item.partition,
+                     item.record.sequence, printable(why)));
+  }
+
   // Only what was written out is acked.
   bool settle() {
     if (!data().flush()) return false;
@@ -79,20 +87,21 @@ class Tail {
                        format_count(damaged_)));
     if (interrupted() && !arguments_->source.follow) return fail(kFailed, "interrupted", "the output is not complete");
     if (damaged_ != 0) return kCorrupt;
-    return lost_ != 0 ? kFailed : kOk;
+    return lost_ != 0 || left_out_ != 0 ? kFailed : kOk;
   }
 
   Source* source_;
   const Arguments* arguments_;
-  std::uint64_t records_ = 0, lost_ = 0, damaged_ = 0;
+  std::uint64_t records_ = 0, lost_ = 0, damaged_ = 0, left_out_ = 0;
 };
 
 int check_arguments(const Context& context, Arguments& arguments) {
   const bool has_format = arguments.format != TailFormat::lines;
-  if (context.json + arguments.hex + has_format > 1)
-    return fail(kUsage, "--json, --hex and --format exclude each other", "choose one");
+  if (context.json + arguments.hex + arguments.cloudevents + has_format > 1)
+    return fail(kUsage, "--json, --hex, --cloudevents and --format exclude each other", "choose one");
   if (context.json) arguments.format = TailFormat::json;
   if (arguments.hex) arguments.format = TailFormat::hex;
+  if (arguments.cloudevents) arguments.format = TailFormat::cloudevents;
   auto& source = arguments.source;
   if (arguments.no_gate && source.group.empty())
     return fail(kUsage, "--no-gate goes with --group", "a tail without a group never gates");
@@ -192,6 +201,7 @@ void add_options(CLI::App& sub, Arguments& arguments) {
                          {{"lines", TailFormat::lines}, {"length-prefixed", TailFormat::length_prefixed}},
                          "How payloads are written (lines)");
   sub.add_flag("--hex", arguments.hex, "Payloads as hexadecimal bytes with offsets");
+  sub.add_flag("--cloudevents", arguments.cloudevents, "Events as structured CloudEvents 1.0 in JSON, one a line");
 }
 
 }  // namespace
@@ -207,12 +217,16 @@ void add_tail(CLI::App& app, Context& context) {
                            "where the group stands, takes the partitions that nobody reads, and acks records after\n"
                            "they were written out. Partitions are merged in the order of time.\n\n"
                            "--json writes one object a line: type \"record\" (partition, sequence, time, key,\n"
-                           "payload, schema; what is not UTF-8 is in base64, and payload_encoding says so), or\n"
-                           "\"lost\", \"damaged\", \"unfinished\" with the range [first, end).\n\n"
-                           "Exit code 1 when records were lost to an overrun, 5 when damage was seen.",
+                           "payload, schema; what is not UTF-8 is in base64, and payload_encoding says so;\n"
+                           "cloudevent: its attributes as CloudEvents 1.0 has them), or \"lost\", \"damaged\",\n"
+                           "\"unfinished\" with the range [first, end).\n\n"
+                           "--cloudevents writes what evf pub --format cloudevents reads, into any fabric: ids and\n"
+                           "sources stay. A record whose attributes break the rules of CloudEvents is left out.\n\n"
+                           "Exit code 1 when records were lost to an overrun or left out, 5 when damage was seen.",
                 .examples = "  evf tail orders --from last-10\n"
                             "  evf tail orders --follow --group billing\n"
                             "  evf tail orders --from -5m --json | jq -r .payload\n"
+                            "  evf tail orders --cloudevents > orders.ndjson\n"
                             "  evf tail frames --partition 0 --hex --limit 1",
                 .json = true},
                [&context, arguments] { return tail(context, *arguments); });

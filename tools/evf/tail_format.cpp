@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "fabric/event/cloud_event.hpp"
 #include "tools/evf/text.hpp"
 
 namespace fabric::evf {
@@ -36,7 +37,24 @@ void put_bytes(Json& object, const char* name, std::string_view bytes) {
   if (!text) object[std::string(name) + "_encoding"] = "base64";
 }
 
-Json record_json(const Item& item) {
+// The attributes as CloudEvents has them; null, and why, where they are not.
+void put_attributes(Json& object, const Item& item, const SchemaNames* names) {
+  const auto event = to_cloud_event(item.place, item.record, item.event, names);
+  const auto attributes = event ? attributes_to_json(*event) : event.error();
+  object["cloudevent"] = attributes ? Json::parse(*attributes, nullptr, false) : Json();
+  if (!attributes) object["cloudevent_error"] = attributes.error().message;
+}
+
+std::string write_cloud_event(Output& output, const Item& item, const SchemaNames* names) {
+  const auto event = to_cloud_event(item.place, item.record, item.event, names);
+  const auto text = event ? to_json(*event) : event.error();
+  if (!text) return text.error().message;
+  output.write(*text);
+  output.write("\n");
+  return {};
+}
+
+Json record_json(const Item& item, const SchemaNames* names) {
   Json object{{"type", "record"},
               {"partition", item.partition},
               {"sequence", item.record.sequence},
@@ -44,6 +62,7 @@ Json record_json(const Item& item) {
   put_bytes(object, "key", as_text(item.event.envelope.key));
   put_bytes(object, "payload", as_text(item.event.payload));
   object["schema"] = item.record.schema;
+  put_attributes(object, item, names);
   return object;
 }
 
@@ -75,7 +94,7 @@ void write_prefixed(Output& output, std::string_view payload) {
 
 }  // namespace
 
-void write_record(Output& output, TailFormat format, const Item& item) {
+std::string write_record(Output& output, TailFormat format, const Item& item, const SchemaNames* names) {
   const auto payload = as_text(item.event.payload);
   switch (format) {
     case TailFormat::lines:
@@ -86,12 +105,15 @@ void write_record(Output& output, TailFormat format, const Item& item) {
       write_prefixed(output, payload);
       break;
     case TailFormat::json:
-      write_json(output, record_json(item));
+      write_json(output, record_json(item, names));
       break;
+    case TailFormat::cloudevents:
+      return write_cloud_event(output, item, names);
     case TailFormat::hex:
       write_hex(output, item);
       break;
   }
+  return {};
 }
 
 void write_gap(Output& output, TailFormat format, const Item& item) {

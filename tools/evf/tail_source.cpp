@@ -183,6 +183,7 @@ Item Source::hand_out(Partition& partition) {
   partition.pending.reset();
   partition.acked_until = item.record.sequence + 1;
   item.range = {item.record.sequence, item.record.sequence + 1};
+  item.place = place_of(*topic_, partition.number, item.record.sequence);
   if (const auto event = decode_event(item.record)) {
     item.event = *event;
   } else {

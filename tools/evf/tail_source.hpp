@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "fabric/delivery/sharing.hpp"
-#include "fabric/event/envelope.hpp"
+#include "fabric/event/record_place.hpp"
 #include "fabric/fabric.hpp"
 #include "ipc/ring_reader.hpp"
 #include "ipc/waiter.hpp"
@@ -40,6 +40,7 @@ struct Item {
   std::uint32_t partition = 0;
   ipc::RecordView record{};
   Event event{};
+  RecordPlace place{};  // of a record
   ipc::LostRange range{};
   std::span<const std::byte> raw{};
 };

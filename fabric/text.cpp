@@ -1,0 +1,111 @@
+#include "fabric/text.hpp"
+
+#include <array>
+
+namespace fabric {
+namespace {
+
+constexpr std::string_view kHex = "0123456789abcdef";
+constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+// Six bits of each character; 64: not in the alphabet.
+constexpr auto kSextets = [] {
+  std::array<std::uint8_t, 256> table{};
+  table.fill(64);
+  for (std::uint8_t i = 0; i < 64; ++i) table[static_cast<unsigned char>(kBase64[i])] = i;
+  return table;
+}();
+
+int hex_digit(char c) noexcept {
+  if (c >= '0' && c <= '9') return c - '0';
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+}  // namespace
+
+std::optional<char32_t> take_code_point(std::string_view& text) noexcept {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  if (text.empty()) return std::nullopt;
+  const auto first = byte(0);
+  if (first < 0x80) {
+    text.remove_prefix(1);
+    return first;
+  }
+  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() < length) return std::nullopt;
+  char32_t point = first & (0xffU >> (length + 1));
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return std::nullopt;
+    point = point << 6 | (byte(i) & 0x3fU);
+  }
+  constexpr char32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+  if (point < kSmallest[length] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) return std::nullopt;
+  text.remove_prefix(length);
+  return point;
+}
+
+bool is_utf8(std::string_view text) noexcept {
+  while (!text.empty())
+    if (!take_code_point(text)) return false;
+  return true;
+}
+
+void write_hex(std::span<const std::byte> bytes, char* out) noexcept {
+  for (const auto byte : bytes) {
+    *out++ = kHex[std::to_integer<unsigned>(byte) >> 4];
+    *out++ = kHex[std::to_integer<unsigned>(byte) & 15];
+  }
+}
+
+std::string to_hex(std::span<const std::byte> bytes) {
+  std::string out(bytes.size() * 2, '\0');
+  write_hex(bytes, out.data());
+  return out;
+}
+
+bool parse_hex(std::string_view text, std::span<std::byte> out) noexcept {
+  if (text.size() != out.size() * 2) return false;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const auto high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
+    if (high < 0 || low < 0) return false;
+    out[i] = static_cast<std::byte>(high << 4 | low);
+  }
+  return true;
+}
+
+std::string to_base64(std::span<const std::byte> bytes) {
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const auto chunk = bytes.subspan(i).first(std::min<std::size_t>(3, bytes.size() - i));
+    std::uint32_t bits = 0;
+    for (std::size_t j = 0; j < 3; ++j)
+      bits = bits << 8 | (j < chunk.size() ? std::to_integer<std::uint32_t>(chunk[j]) : 0);
+    for (std::size_t j = 0; j < 4; ++j) out += j <= chunk.size() ? kBase64[bits >> (18 - 6 * j) & 63] : '=';
+  }
+  return out;
+}
+
+std::optional<std::string> parse_base64(std::string_view text) {
+  if (text.size() % 4 != 0) return std::nullopt;
+  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+  text.remove_suffix(padding);
+  std::string out;
+  out.reserve(text.size() / 4 * 3 + 2);
+  std::uint32_t bits = 0;
+  unsigned held = 0;
+  for (const char c : text) {
+    const auto sextet = kSextets[static_cast<unsigned char>(c)];
+    if (sextet == 64) return std::nullopt;
+    bits = bits << 6 | sextet;
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    out += static_cast<char>(bits >> held & 0xff);
+    bits &= (1U << held) - 1;
+  }
+  if (bits != 0) return std::nullopt;
+  return out;
+}
+
+}  // namespace fabric
