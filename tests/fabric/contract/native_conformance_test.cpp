@@ -36,8 +36,9 @@ std::vector<Sample> samples() {
                             field("i32", "i32", 4) + "," + field("u64", "u64", 8) + "," + field("f32", "f32", 16) +
                             "," + field("f64", "f64", 24) + "," + field("i64", "i64", 32) + "," + field("u8", "u8", 40),
                         48),
-       .json = R"({"b":true,"i8":-128,"u16":65535,"i32":-2147483648,"u64":18446744073709551615,"f32":0.1,"f64":-1e+300,)"
-               R"("i64":-9223372036854775808,"u8":255})"},
+       .json =
+           R"({"b":true,"i8":-128,"u16":65535,"i32":-2147483648,"u64":18446744073709551615,"f32":0.1,"f64":-1e+300,)"
+           R"("i64":-9223372036854775808,"u8":255})"},
       {.name = "not finite",
        .schema = schema(field("f", "f64", 0, R"(,"array":[3])") + "," + field("g", "f32", 24, R"(,"array":[3])"), 40),
        .json = R"({"f":["NaN","Infinity","-Infinity"],"g":["-Infinity",0.0,3.4028235e+38]})"},
@@ -61,7 +62,6 @@ std::vector<Sample> samples() {
 
 std::vector<Change> appended() {
   const auto v1 = schema(kA + "," + kB, 8);
-  const auto inner1 = schema(kA, 4), inner2 = schema(kA + "," + kB, 8);
   return {
       {"a name only",
        v1,
@@ -113,6 +113,12 @@ std::vector<Change> appended() {
        {"payload-too-short"},
        R"({"a":1})",
        ""},
+  };
+}
+
+std::vector<Change> grown() {
+  const auto inner1 = schema(kA, 4), inner2 = schema(kA + "," + kB, 8);
+  return {
       {"a struct at the end grows",
        schema(field("x", "u32", 0) + "," + nested("n", 4, inner1), 8),
        schema(field("x", "u32", 0) + "," + nested("n", 4, inner2), 12, required(8)),
@@ -233,21 +239,8 @@ std::vector<Change> changed() {
   };
 }
 
-Conformance native() {
-  const auto v1 = schema(kA + "," + kB, 8);
-  const auto v2 = schema(kA + "," + kB + "," + field("c", "u64", 8, R"(,"default":5)"), 16, required(8));
-  Conformance about{.format = std::make_shared<NativeFormat>(), .samples = samples(), .changes = appended()};
-  for (auto& change : changed()) about.changes.push_back(std::move(change));
-  about.round_trips = {
-      {"v2 through v1", v1, v2, R"({"a":1,"b":2,"c":3})", R"({"b":9})", R"({"a":1,"b":9,"c":3})"},
-      {"v1 is the newer one", v2, v1, R"({"a":1,"b":2})", R"({"b":9})", R"({"a":1,"b":9})"},
-  };
-  about.spellings = {
-      {schema(kA + "," + kB, 8), schema(kB + ", \n" + kA, 8)},
-      {v1, R"({"fields":[{"offset":0,"type":"u32","name":"a"},)" + kB + R"(],"size":8,"required":8,"name":"T"})"},
-      {schema(side(0, kBuySell), 1), schema(side(0, R"("sell":2,"buy":1)", R"(,"open":false)"), 1)},
-  };
-  about.bad_schemas = {
+std::vector<BadSchema> bad_schemas() {
+  return {
       {"{", "line 1, column 2"},
       {"[]", "is no object"},
       {R"({"name":"T","size":4})", R"("fields" is missing)"},
@@ -272,7 +265,11 @@ Conformance native() {
       {schema(side(0, R"("buy":300)"), 1), "side.buy: 300 does not fit u8"},
       {schema(kA, 20000000), "is no whole number from 0 to 16777216"},
   };
-  about.bad_json = {
+}
+
+std::vector<BadJson> bad_json() {
+  const auto v1 = schema(kA + "," + kB, 8);
+  return {
       {v1, R"({"a":1})", "b: is missing"},
       {v1, R"({"a":1,"b":2,"c":3})", "c: unknown field"},
       {v1, R"({"a":-1,"b":2})", "a: -1 does not fit u32"},
@@ -288,6 +285,25 @@ Conformance native() {
       {schema(field("t", "f32", 0), 4), R"({"t":1e39})", "does not fit f32"},
       {schema(field("t", "bool", 0), 4), R"({"t":1})", "neither true nor false"},
   };
+}
+
+Conformance native() {
+  const auto v1 = schema(kA + "," + kB, 8);
+  const auto v2 = schema(kA + "," + kB + "," + field("c", "u64", 8, R"(,"default":5)"), 16, required(8));
+  Conformance about{.format = std::make_shared<NativeFormat>(), .samples = samples(), .changes = appended()};
+  for (auto& change : grown()) about.changes.push_back(std::move(change));
+  for (auto& change : changed()) about.changes.push_back(std::move(change));
+  about.round_trips = {
+      {"v2 through v1", v1, v2, R"({"a":1,"b":2,"c":3})", R"({"b":9})", R"({"a":1,"b":9,"c":3})"},
+      {"v1 is the newer one", v2, v1, R"({"a":1,"b":2})", R"({"b":9})", R"({"a":1,"b":9})"},
+  };
+  about.spellings = {
+      {schema(kA + "," + kB, 8), schema(kB + ", \n" + kA, 8)},
+      {v1, R"({"fields":[{"offset":0,"type":"u32","name":"a"},)" + kB + R"(],"size":8,"required":8,"name":"T"})"},
+      {schema(side(0, kBuySell), 1), schema(side(0, R"("sell":2,"buy":1)", R"(,"open":false)"), 1)},
+  };
+  about.bad_schemas = bad_schemas();
+  about.bad_json = bad_json();
   about.bad_payloads = {
       {"short", v1, bytes({1, 0, 0, 0}), "a payload of T has at least 8 bytes, this one 4"},
       {"inside a field", v2, bytes({1, 0, 0, 0, 2, 0, 0, 0, 3}), "c: the payload of 9 bytes ends inside of it"},

@@ -271,8 +271,9 @@ TEST_F(TypedTest, RecordsThatCannotBeReadAreOutcomes) {
   EXPECT_EQ(outcome(77, whole), ViewOutcome::unknown_schema);
   EXPECT_EQ(outcome(other_type, whole), ViewOutcome::other_type);
   EXPECT_EQ(outcome(incompatible, whole), ViewOutcome::incompatible);
-  ASSERT_EQ(reader_of_orders.violations(incompatible).size(), 1U);
+  ASSERT_EQ(reader_of_orders.violations(incompatible).size(), 2U);
   EXPECT_EQ(reader_of_orders.violations(incompatible)[0].rule, "type-narrowed");
+  EXPECT_EQ(reader_of_orders.violations(incompatible)[1].rule, "field-overlaps");
   EXPECT_EQ(outcome(typed.schema_id(), whole.first(15)), ViewOutcome::malformed);
   EXPECT_EQ(outcome(typed.schema_id(), {}), ViewOutcome::malformed);
   bytes[12] = std::byte{2};
