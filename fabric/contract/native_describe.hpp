@@ -19,7 +19,8 @@
 // arrays are text, std::byte arrays are bytes. Member initialisers of optional fields are the defaults that readers get
 // for what is not there. What does not fit is refused by the compiler with a sentence that says why. Padding is
 // allowed, and travels as it is: what a struct held there before is visible to readers, so initialise events with {}.
-// An enum whose values may be any is declared open:
+// A field that the compiler would put into what was padding at the end of an older version is refused by the registry
+// (field-in-padding); alignas(8) on the member moves it behind. An enum whose values may be any is declared open:
 //   template <> inline constexpr bool fabric::contract::kOpenEnum<Side> = true;
 // Thread-safe.
 

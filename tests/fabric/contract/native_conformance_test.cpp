@@ -202,6 +202,15 @@ std::vector<Change> changed() {
        {"type-narrowed", "field-moved"},
        "",
        ""},
+  };
+}
+
+std::vector<Change> changed_enums() {
+  const auto both = [](const std::string& name, const std::string& old_schema, const std::string& new_schema,
+                       const std::string& backward, const std::string& forward) {
+    return Change{name, old_schema, new_schema, {backward}, {forward}, "", ""};
+  };
+  return {
       {"an enumerator is added",
        schema(side(0, kBuySell), 1),
        schema(side(0, kBuySell + R"(,"hold":3)"), 1),
@@ -293,6 +302,7 @@ Conformance native() {
   Conformance about{.format = std::make_shared<NativeFormat>(), .samples = samples(), .changes = appended()};
   for (auto& change : grown()) about.changes.push_back(std::move(change));
   for (auto& change : changed()) about.changes.push_back(std::move(change));
+  for (auto& change : changed_enums()) about.changes.push_back(std::move(change));
   about.round_trips = {
       {"v2 through v1", v1, v2, R"({"a":1,"b":2,"c":3})", R"({"b":9})", R"({"a":1,"b":9,"c":3})"},
       {"v1 is the newer one", v2, v1, R"({"a":1,"b":2})", R"({"b":9})", R"({"a":1,"b":9})"},
