@@ -101,6 +101,7 @@ Result<Attachment> attach_schema(const Registry& registry, const std::string& su
     if (!found && found.error().code == ipc::ErrorCode::not_found) return attachment;
     if (!found) return found.error();
     attachment.schema = std::move(*found);
+    if (auto settled = registry.settle(); !settled) return settled.error();
   }
   if (auto judged = judge(registry, attachment, options.now_ns); !judged) return judged.error();
   return attachment;

@@ -18,7 +18,7 @@
 // Fields: bool, integers, float, double, described enums, described structs, std::array and C arrays of these; char
 // arrays are text, std::byte arrays are bytes. Member initialisers of optional fields are the defaults that readers get
 // for what is not there. What does not fit is refused by the compiler with a sentence that says why. Padding is
-// allowed, and travels as it is: what a struct held there before is visible to readers, so initialise events with {}.
+// allowed, and travels as it is: readers see what the memory held before, so where that matters give it a member.
 // A field that the compiler would put into what was padding at the end of an older version is refused by the registry
 // (field-in-padding); alignas(8) on the member moves it behind. An enum whose values may be any is declared open:
 //   template <> inline constexpr bool fabric::contract::kOpenEnum<Side> = true;

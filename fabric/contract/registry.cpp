@@ -45,6 +45,8 @@ struct Registry::Shared {
     return {};
   }
 
+  Result<void> settle() const { return next == 1 ? Result<void>() : files.sync(); }
+
   // What is to be added, decided on the state as read: an entry, or nothing to do, or a failure.
   using Decide = std::function<Result<std::optional<RegistryEntry>>()>;
   Result<void> add(const Decide& decide) {
@@ -52,7 +54,7 @@ struct Registry::Shared {
       if (auto refreshed = refresh(); !refreshed) return refreshed.error();
       auto entry = decide();
       if (!entry) return entry.error();
-      if (!*entry) return next == 1 ? Result<void>() : files.sync();  // others' entries are relied on from here on
+      if (!*entry) return settle();  // others' entries are relied on from here on
       (*entry)->at_ns = unix_now_ns();
       const auto bytes = encode_entry(**entry);
       const auto ours = files.append(next, std::as_bytes(std::span(bytes)));
@@ -131,6 +133,11 @@ Result<Registry> Registry::open(const Fabric& fabric, Formats formats) {
 Result<std::size_t> Registry::refresh() const {
   const std::lock_guard lock(shared_->mutex);
   return shared_->refresh();
+}
+
+Result<void> Registry::settle() const {
+  const std::lock_guard lock(shared_->mutex);
+  return shared_->settle();
 }
 
 Result<Registered> Registry::by_id(std::uint32_t id) const {

@@ -65,6 +65,10 @@ class Registry {
   // open().
   Result<std::size_t> refresh() const;
 
+  // What was read so far outlives a power failure from now on: before records get ids that others registered
+  // (register_schema() does it, too). A no-op on tmpfs. Errors: permission, system.
+  Result<void> settle() const;
+
   // Looks; an id that is not known is looked for in new entries. What else may have changed meanwhile (deleted,
   // deprecated) is as of the last refresh. Errors: not_found, those of refresh().
   Result<Registered> by_id(std::uint32_t id) const;
