@@ -172,7 +172,7 @@ bool differs(const NativeStruct& reader, const NativeStruct& writer) {
   for (const auto& field : reader.fields) {
     const auto* theirs = writer.find(field.name);
     if (theirs == nullptr || theirs->offset != field.offset || theirs->type != field.type ||
-        theirs->size() != field.size())
+        theirs->size() != field.size() || theirs->array != field.array)
       return true;
     if (field.enumeration) {
       if (theirs->enumeration->open && !field.enumeration->open) return true;
