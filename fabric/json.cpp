@@ -20,18 +20,10 @@ std::string place(std::string_view text, std::size_t offset) {
   return "line " + std::to_string(line) + ", column " + std::to_string(before.size() - start + 1) + ": ";
 }
 
-// The first duplicate key in text that is JSON; Boost keeps the last one silently.
-class Duplicates {
- public:
-  explicit Duplicates(std::string_view text) : text_(text) {}
-  // Offset of the key, or npos.
-  std::size_t find() {
-    value();
-    return duplicate_;
-  }
-  const std::string& key() const { return key_; }
-
- private:
+// Steps through text that is JSON.
+class Scanner {
+ protected:
+  explicit Scanner(std::string_view text) : text_(text) {}
   void space() {
     while (at_ < text_.size() && std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos) ++at_;
   }
@@ -41,14 +33,36 @@ class Duplicates {
     ++at_;
     return text_.substr(start, at_ - start);
   }
+  // A number or a word.
+  std::string_view plain() {
+    const auto start = at_;
+    while (at_ < text_.size() && std::string_view(",]} \t\r\n").find(text_[at_]) == std::string_view::npos) ++at_;
+    return text_.substr(start, at_ - start);
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+};
+
+// The first duplicate key; Boost keeps the last one silently.
+class Duplicates : Scanner {
+ public:
+  explicit Duplicates(std::string_view text) : Scanner(text) {}
+  // Offset of the key, or npos.
+  std::size_t find() {
+    value();
+    return duplicate_;
+  }
+  const std::string& key() const { return key_; }
+
+ private:
   void value() {
     space();
     switch (text_[at_]) {
       case '{': return object();
       case '[': return array();
       case '"': string(); return;
-      default:
-        while (at_ < text_.size() && std::string_view(",]} \t\r\n").find(text_[at_]) == std::string_view::npos) ++at_;
+      default: plain();
     }
   }
   void array() {
@@ -77,9 +91,55 @@ class Duplicates {
     ++at_;
   }
 
-  std::string_view text_;
-  std::size_t at_ = 0, duplicate_ = std::string_view::npos;
+  std::size_t duplicate_ = std::string_view::npos;
   std::string key_;
+};
+
+// Gives every floating-point number the nearest value: Boost's own is off in the last bit where there are many digits or a large
+// exponent, so what was printed would not read back as the same number.
+class Numbers : Scanner {
+ public:
+  explicit Numbers(std::string_view text) : Scanner(text) {}
+  void correct(bj::value& value) {
+    space();
+    if (auto* array = value.if_array()) {
+      ++at_;
+      for (auto& element : *array) next(element);
+      leave();
+    } else if (auto* object = value.if_object()) {
+      ++at_;
+      for (auto& pair : *object) {  // in the order of the text, since no key is there twice
+        to_next();
+        string();
+        space();
+        ++at_;  // the colon
+        correct(pair.value());
+      }
+      leave();
+    } else if (value.is_string()) {
+      string();
+    } else {
+      const auto text = plain();
+      double nearest = 0;
+      if (value.is_double() && std::from_chars(text.data(), text.data() + text.size(), nearest).ec == std::errc())
+        value = nearest;
+    }
+  }
+
+ private:
+  void to_next() {
+    space();
+    if (text_[at_] == ',') ++at_;
+    space();
+  }
+  void next(bj::value& value) {
+    to_next();
+    correct(value);
+  }
+  void leave() {
+    space();
+    ++at_;  // the closing bracket
+  }
 };
 
 void print_double(double number, std::string& out) {
@@ -153,7 +213,9 @@ ipc::Result<bj::value> parse(std::string_view text) {
   Duplicates duplicates(text);
   if (const auto offset = duplicates.find(); offset != std::string_view::npos)
     return refuse(offset, "the key " + quote(duplicates.key()) + " is there twice");
-  return parser.release();
+  auto value = parser.release();
+  Numbers(text).correct(value);
+  return value;
 }
 
 std::string print(const bj::value& value, unsigned indent) {

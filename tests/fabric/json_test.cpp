@@ -5,7 +5,9 @@
 
 #include <boost/json.hpp>
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <random>
 
 namespace fabric::json {
 namespace {
@@ -66,6 +68,21 @@ TEST(JsonTest, MergePatch) {
   };
   for (const auto& [target, patch, result] : cases)
     EXPECT_EQ(print(merge_patch(parse(target).value(), parse(patch).value())), result) << target << " " << patch;
+}
+
+TEST(JsonTest, EveryDoubleReadsBack) {
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 20'000; ++i) {
+    const auto bits = random();
+    double number = 0;
+    std::memcpy(&number, &bits, sizeof number);
+    if (!std::isfinite(number)) continue;
+    const auto text = print(boost::json::array{number, boost::json::object{{"a", "x,]"}, {"b", number}}, number}, static_cast<unsigned>(i % 3));
+    const auto value = parse(text).value();
+    ASSERT_EQ(value.at(0).get_double(), number) << text;
+    ASSERT_EQ(value.at(1).at("b").get_double(), number) << text;
+    ASSERT_EQ(value.at(2).get_double(), number) << text;
+  }
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ void set_up(CLI::App& app, Context& context) {
   add_lag(app, context);
   add_doctor(app, context);
   add_fsck(app, context);
+  add_schema(app, context);
   add_bench(app, context);
   add_demo(app, context);
 }

@@ -74,6 +74,7 @@ void add_group(CLI::App& app, Context& context);
 void add_lag(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
 void add_fsck(CLI::App& app, Context& context);
+void add_schema(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
 void add_demo(CLI::App& app, Context& context);
 

@@ -1,0 +1,139 @@
+#pragma once
+// Publishing described C++ structs (contract/native_describe.hpp) under their contract:
+//
+//   auto orders = TypedProducer<Order>::open(*fabric, *registry, "orders", {.subject = "orders.placed"});
+//   orders->publish("MSFT", order);                       // the payload is the struct's bytes
+//   auto claim = orders->claim("MSFT");                   // or in place, nothing is copied
+//   claim->id = 17;
+//   claim.commit();
+//
+// One thread at a time. No allocation, no system call but the ring's own. All else as ContractProducer, which it
+// contains.
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "fabric/contract/native_describe.hpp"
+#include "fabric/delivery/contract_producer.hpp"
+
+namespace fabric {
+
+// An event under construction, where it will lie. It begins as T{}; out of scope without commit it never was.
+template <class T>
+class TypedClaim {
+ public:
+  explicit operator bool() const noexcept { return event_ != nullptr; }
+  SentEvent why() const noexcept { return sent_; }  // why there is no claim
+  T* operator->() const noexcept { return event_; }
+  T& operator*() const noexcept { return *event_; }
+  // On back-pressure the claim stays and may be committed again.
+  SentEvent commit() noexcept {
+    if (event_ == nullptr) return sent_;
+    ipc::RecordOptions options{.schema = schema_id_, .sequence = &sent_.sequence};
+    if (head_ != 0) options.flags = ipc::kExtended;
+    sent_.ring = claim_.commit(head_ + sizeof(T), options);
+    sent_.outcome = ContractProducer::outcome_of(sent_.ring);
+    if (sent_) event_ = nullptr;
+    return sent_;
+  }
+
+ private:
+  template <class>
+  friend class TypedProducer;
+  TypedClaim(ipc::Claim claim, std::size_t head, std::uint32_t schema_id, SentEvent sent) noexcept
+      : claim_(std::move(claim)), head_(head), schema_id_(schema_id), sent_(sent) {
+    if (claim_ && sent_) event_ = std::construct_at(reinterpret_cast<T*>(claim_.bytes().data() + head_));
+  }
+  ipc::Claim claim_;
+  std::size_t head_;  // bytes of the envelope in front
+  std::uint32_t schema_id_;
+  SentEvent sent_;
+  T* event_ = nullptr;
+};
+
+template <class T>
+class TypedProducer {
+ public:
+  // Errors: invalid_argument (native_schema<T>()), those of ContractProducer::open.
+  static Result<TypedProducer> open(const Fabric& fabric, const contract::Registry& registry, const std::string& topic,
+                                    const ContractOptions& options = {}) {
+    const auto& schema = contract::native_schema<T>();
+    if (!schema) return schema.error();
+    auto producer = ContractProducer::open(fabric, registry, topic, **schema, options);
+    if (!producer) return producer.error();
+    return TypedProducer(std::move(*producer));
+  }
+
+  SentEvent publish(std::span<const std::byte> key, const T& event) noexcept {
+    return contract_.publish(key, bytes_of(event));
+  }
+  SentEvent publish(std::string_view key, const T& event) noexcept { return publish(as_bytes(key), event); }
+  SentEvent publish_within(std::string_view key, const T& event, std::uint64_t timeout_ns) noexcept {
+    return contract_.publish_within(as_bytes(key), bytes_of(event), timeout_ns);
+  }
+
+  // All with one key, in this order, without a key with one claim for many; `published` counts those that are in. Stops
+  // at the first that is not. Valid in the result: outcome, ring, partition.
+  SentEvent publish_batch(std::string_view key, std::span<const T> events, std::size_t& published) noexcept;
+
+  // Room for one event, see TypedClaim; one at a time.
+  TypedClaim<T> claim(std::string_view key) noexcept;
+
+  Result<bool> check(std::uint64_t now_ns = 0) { return contract_.check(now_ns); }
+  std::uint32_t schema_id() const noexcept { return contract_.schema_id(); }
+  ContractProducer& contract() noexcept { return contract_; }
+  const ContractProducer& contract() const noexcept { return contract_; }
+
+ private:
+  explicit TypedProducer(ContractProducer producer) : contract_(std::move(producer)) {}
+  static std::span<const std::byte> bytes_of(const T& event) noexcept { return std::as_bytes(std::span(&event, 1)); }
+  ContractProducer contract_;
+};
+
+template <class T>
+SentEvent TypedProducer<T>::publish_batch(std::string_view key, std::span<const T> events,
+                                          std::size_t& published) noexcept {
+  published = 0;
+  SentEvent sent{.outcome = contract_.allowed() ? SendOutcome::published : SendOutcome::contract};
+  if (!key.empty()) {
+    while (sent && published < events.size())
+      if (sent = publish(key, events[published]); sent) ++published;
+    return sent;
+  }
+  sent.partition = contract_.producer().topic().partition_of({});
+  auto& publisher = contract_.producer().publisher(sent.partition);
+  std::array<std::span<const std::byte>, 64> batch;
+  while (sent && published < events.size()) {
+    const auto count = std::min(batch.size(), events.size() - published);
+    for (std::size_t i = 0; i < count; ++i) batch[i] = bytes_of(events[published + i]);
+    std::size_t done = 0;
+    sent.ring = publisher.publish_batch(std::span(batch).first(count), done, {.schema = schema_id()});
+    sent.outcome = ContractProducer::outcome_of(sent.ring);
+    published += done;
+  }
+  return sent;
+}
+
+template <class T>
+TypedClaim<T> TypedProducer<T>::claim(std::string_view key) noexcept {
+  static_assert(alignof(T) <= 8,
+                "an event with an alignment above 8 cannot lie behind an envelope; publish() copies it");
+  const Envelope envelope{.key = as_bytes(key)};
+  const auto head = key.empty() ? 0 : envelope_bytes(envelope);
+  SentEvent sent{.partition = contract_.producer().topic().partition_of(envelope.key)};
+  if (!contract_.allowed()) sent.outcome = SendOutcome::contract;
+  if (key.size() > kMaxKeyBytes) sent.outcome = SendOutcome::too_large;
+  auto claim = contract_.producer().publisher(sent.partition).claim(sent ? head + sizeof(T) : 1);
+  if (sent && !claim) {
+    sent.ring = claim.outcome();
+    sent.outcome = ContractProducer::outcome_of(sent.ring);
+  }
+  if (sent && head != 0) encode_envelope(envelope, claim.bytes().first(head));
+  return {std::move(claim), head, schema_id(), sent};
+}
+
+}  // namespace fabric
