@@ -340,8 +340,9 @@ Message read_message(const FileReader& reader, Kind kind, const YamlNode& name, 
       read_topic(reader, map, "topic", map.needed_text("topic", "write topic: NAME, the topic that carries it"));
   message.key = map.text("key");
   if (!message.key.empty() && !is_field_path(message.key))
-    reader.problems.error(map.key_place("key"), "bad-value",
-                          in_quotes(message.key) + " is no field for the key of " + what + "; " + std::string(kFieldRule));
+    reader.problems.error(
+        map.key_place("key"), "bad-value",
+        in_quotes(message.key) + " is no field for the key of " + what + "; " + std::string(kFieldRule));
   if (const auto* schema = map.take("schema"))
     message.schema = read_schema(reader, *schema, what, message, defaults.mode);
   message.producers = read_producers(reader, map, message);
