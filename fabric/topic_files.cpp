@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "fabric/numbered_files.hpp"
 #include "fabric/topic_directory.hpp"
 #include "ipc/file_lock.hpp"
 #include "ipc/segment.hpp"
@@ -70,10 +71,17 @@ Result<std::shared_ptr<ipc::Membership>> prepare_directory(const std::string& fa
   auto member = ipc::Membership::join(fabric_directory, mode & 0666);
   if (!member) return member.error();
   if (auto done = follow_directory(fabric_directory + "/members", directory, mode & 0666); !done) return done.error();
-  const auto topics = topics_directory(fabric_directory);
-  if (::mkdir(topics.c_str(), 0700) != 0 && errno != EEXIST) return system_error("create directory " + topics, errno);
-  if (auto done = follow_directory(topics, directory, mode); !done) return done.error();
+  if (auto done = prepare_subdirectory(fabric_directory, "topics"); !done) return done.error();
   return member;
+}
+
+Result<void> prepare_subdirectory(const std::string& fabric_directory, const std::string& name) {
+  struct stat directory {};
+  if (::stat(fabric_directory.c_str(), &directory) != 0)
+    return system_error("fabric directory " + fabric_directory, errno);
+  const auto path = fabric_directory + "/" + name;
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return system_error("create directory " + path, errno);
+  return follow_directory(path, directory, directory.st_mode & 07777);
 }
 
 Result<PrivateDirectory> PrivateDirectory::create(const std::string& fabric_directory, const std::string& topic,
@@ -131,6 +139,11 @@ Result<std::size_t> count_leftovers(const std::string& fabric_directory) {
     if (!check_topic_name(name)) continue;
     if (const auto topic = TopicDirectory::open_any(fabric_directory, name)) found += topic->count_leftovers();
   }
+  for (const auto* name : kNumberedDirectories) {
+    const auto more = NumberedFiles(fabric_directory, name).count_leftovers();
+    if (!more) return more;
+    found += *more;
+  }
   return found;
 }
 
@@ -153,6 +166,7 @@ Result<std::size_t> remove_leftovers(const std::string& fabric_directory) {
       if (const auto topic = TopicDirectory::open_any(fabric_directory, name)) note(topic->remove_leftovers(*members));
     }
   }
+  for (const auto* name : kNumberedDirectories) note(NumberedFiles(fabric_directory, name).remove_leftovers());
   return outcome ? Result<std::size_t>(removed) : outcome;
 }
 

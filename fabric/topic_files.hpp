@@ -23,6 +23,9 @@ namespace fabric {
 // Errors: permission, not_found, those of Membership::join.
 ipc::Result<std::shared_ptr<ipc::Membership>> prepare_directory(const std::string& fabric_directory);
 
+// DIR/NAME with mode and group of DIR, unless it is there. Errors: permission, not_found (DIR), no_space, system.
+ipc::Result<void> prepare_subdirectory(const std::string& fabric_directory, const std::string& name);
+
 // A private directory of this process; removed with what is in it unless it was published.
 class PrivateDirectory {
  public:
@@ -48,7 +51,8 @@ ipc::Result<void> adopt_mode(const std::string& topic_directory, const std::stri
 // Writes a directory's entries back to the device. A no-op on tmpfs.
 ipc::Result<void> sync_directory(const std::string& path);
 
-// Temporary files and directories, rests of deleted topics, notices: of the killed, and of those that are at work.
+// Temporary files and directories (also of numbered_files.hpp), rests of deleted topics, notices: of the killed, and of
+// those that are at work.
 ipc::Result<std::size_t> count_leftovers(const std::string& fabric_directory);
 // Removes what killed creators and deleters of topics left; goes on behind what it cannot remove, and returns the first
 // such failure at the end.
