@@ -7,7 +7,7 @@
 namespace fabric::catalog {
 namespace {
 
-constexpr double kNodeHeight = 30, kRowGap = 14, kColumnGap = 70, kMargin = 12, kLetter = 7.2, kPadding = 28,
+constexpr double kNodeHeight = 30, kRowGap = 14, kColumnGap = 50, kMargin = 12, kLetter = 7.2, kPadding = 28,
                  kWayHeight = 8;
 constexpr int kSweeps = 8;
 
@@ -169,7 +169,7 @@ class Drawing {
       }
     }
     flow_.height = tallest + 2 * kMargin - kRowGap;
-    for (int sweep = 0; sweep < 2 * kSweeps; ++sweep)
+    for (int sweep = 0; sweep < 6 * kSweeps; ++sweep)
       for (std::size_t i = 0; i < columns_.size(); ++i) relax(columns_[sweep % 2 == 0 ? i : columns_.size() - 1 - i]);
   }
 

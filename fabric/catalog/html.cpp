@@ -35,7 +35,7 @@ std::string head(const ExportOptions& options) {
 }
 
 std::string banner(const Catalog& catalog, const ExportOptions& options) {
-  std::string from = "counted on " + to_string(options.today);
+  std::string from = "as of " + to_string(options.today);
   if (options.snapshot != 0)
     from = "snapshot " + std::to_string(options.snapshot) +
            (options.applied_at.empty() ? "" : ", applied " + options.applied_at) + "; " + from;

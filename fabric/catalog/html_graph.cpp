@@ -8,6 +8,7 @@ namespace fabric::catalog::html {
 namespace {
 
 constexpr std::size_t kColours = 8;
+constexpr double kWidest = 1'500;
 
 // Pixels to a tenth: short, and the same on every machine.
 std::string number(double value) {
@@ -71,7 +72,9 @@ std::string graph(const Catalog& catalog) {
   auto flow = flow_of(catalog);
   lay_out(flow);
   const auto width = number(flow.width), height = number(flow.height);
-  auto out = "<svg width=\"" + width + "\" height=\"" + height + "\" viewBox=\"0 0 " + width + " " + height +
+  // One that is not much wider than a page is made to fit it; others are scrolled.
+  auto out = std::string("<svg") + (flow.width > 960 && flow.width < kWidest ? " class=\"fit\"" : "") + " width=\"" +
+             width + "\" height=\"" + height + "\" viewBox=\"0 0 " + width + " " + height +
              "\" role=\"img\" aria-label=\"Services, and the events and commands between them\">\n"
              "<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" "
              "markerUnits=\"userSpaceOnUse\" "

@@ -42,7 +42,7 @@ h2{font-size:1.35rem;line-height:1.3;margin-bottom:.6rem}h2 a{color:inherit}
 .key.command{border-style:dashed}
 .swatch{color:inherit}.swatch::before{content:"";display:inline-block;width:.7rem;height:.7rem;border-radius:50%;margin-right:.35rem;background:hsl(var(--hue) 65% var(--tone))}
 .graph{overflow:auto;max-height:80vh;background:var(--paper);border:1px solid var(--line);border-radius:10px}
-.graph svg{display:block;margin:0 auto}
+.graph svg{display:block;margin:0 auto}.graph svg.fit{max-width:100%;min-width:60rem;height:auto}
 .graph text{font-size:12.5px;text-anchor:middle;dominant-baseline:central;fill:var(--text)}
 .node rect,.node polygon{fill:hsl(var(--hue) 60% var(--wash));stroke:hsl(var(--hue) 60% var(--tone));stroke-width:1.4}
 .node.service rect{fill:var(--soft);stroke:var(--grey)}.node.service text{font-weight:600}
@@ -66,7 +66,7 @@ h3{font-size:1.1rem;margin-right:.3rem;overflow-wrap:anywhere}h3 a{color:inherit
 h4{font-size:.75rem;font-weight:600;letter-spacing:.03em;color:var(--dim);margin-bottom:.3rem}
 .who{display:inline-block;padding:.05rem .6rem;border-radius:4px;background:var(--soft);color:var(--text);font-size:.9rem;font-weight:600;margin:0 .25rem .25rem 0;overflow-wrap:anywhere}
 .to ul{list-style:none}
-.to li{display:grid;grid-template-columns:minmax(6.5rem,auto) minmax(0,1fr);gap:0 .7rem;align-items:baseline;padding:.25rem 0;border-top:1px solid var(--line)}
+.to li{display:grid;grid-template-columns:minmax(6.5rem,11rem) minmax(0,1fr);gap:0 .7rem;align-items:baseline;padding:.25rem 0;border-top:1px solid var(--line)}
 .to li:first-child{border-top:0;padding-top:0}.to li .who{justify-self:start}
 .reads{font-size:.9rem;color:var(--dim)}.reads code{color:var(--text)}.reads code,dd code,td code{padding:.05rem .3rem;background:var(--soft);border-radius:3px;overflow-wrap:anywhere}
 .sla{grid-column:2;font-size:.82rem;color:var(--dim)}
@@ -79,7 +79,7 @@ details details{margin:.5rem 0 0 1rem}
 pre{margin:.6rem 0 0;padding:.8rem 1rem;background:var(--soft);border-radius:6px;overflow:auto;max-height:30rem}
 .wide{overflow-x:auto;margin-top:.5rem}
 table{border-collapse:collapse;font-size:.9rem;min-width:100%}
-th,td{text-align:left;vertical-align:baseline;padding:.4rem 1.2rem .4rem 0;border-bottom:1px solid var(--line)}
+th,td{text-align:left;vertical-align:top;padding:.4rem 1.2rem .4rem 0;border-bottom:1px solid var(--line)}
 thead th{font-size:.75rem;letter-spacing:.03em;color:var(--dim);font-weight:600;white-space:nowrap}
 tr:target th{color:var(--link)}
 .must{margin-left:.4rem;font-size:.72rem;color:var(--dim)}
@@ -141,7 +141,7 @@ const std::string_view kScript = R"js(
 })();
 )js";
 
-const std::string_view kStyleHash = "sha256-sWdoDpYcNHoegH8f9rjqe2quU81Y8QKETb10vy6lHIk=";
+const std::string_view kStyleHash = "sha256-siqc0cwSTrIyV/Jic0X6OMjaS8NqKt/mkZKymW5v7tA=";
 const std::string_view kScriptHash = "sha256-skUEo4IYAPtawK7jYIsGpW5xi+bFTleCiqiKw/MHIN8=";
 
 }  // namespace fabric::catalog::html
