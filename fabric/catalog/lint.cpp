@@ -35,7 +35,7 @@ class MessageLint {
   }
 
   void check_words() {
-    if (message_.description.empty())
+    if (message_.description.empty() && !message_.places.has("description"))
       warning("", "no-description", title(message_) + " has no description; say what it means to the business");
     if (message_.kind == Kind::event && reads_like_command(message_.name))
       warning(
@@ -49,15 +49,18 @@ class MessageLint {
   }
 
   void check_schema() {
-    if (!message_.schema)
-      return warning("", "no-schema", title(message_) + " has no schema; consumers can rely on nothing: add one");
+    if (!message_.schema) {
+      if (!message_.places.has("schema"))
+        warning("", "no-schema", title(message_) + " has no schema; consumers can rely on nothing: add one");
+      return;
+    }
     if (options_.formats != nullptr && options_.formats->find(message_.schema->format) != nullptr) {
       const auto parsed = options_.formats->parse(message_.schema->format, message_.schema->text);
       if (!parsed) {
         const auto where =
             message_.schema->file.empty() ? "the inline schema" : "the schema " + in_quotes(message_.schema->file);
         return error("schema.text", "schema-invalid",
-                     where + " of " + title(message_) + ": " + printable(parsed.error().message));
+                     where + " of " + title(message_) + ": " + printable(parsed.error().message) + "; correct it");
       }
     }
     const auto fields = listers_.list(*message_.schema);
@@ -77,7 +80,7 @@ class MessageLint {
   }
 
   void check_traffic() {
-    if (message_.producers.empty())
+    if (message_.producers.empty() && !message_.places.has("producers"))
       warning("", "no-producer", "nobody produces " + title(message_) + "; list its producers, or remove it");
     if (message_.consumers.empty() && !message_.sla.empty())
       warning("sla", "sla-without-consumer",
@@ -189,7 +192,7 @@ void lint(const Catalog& catalog, const LintOptions& options, Problems& problems
   static const FieldListers kListers;
   const auto& listers = options.listers != nullptr ? *options.listers : kListers;
   for (const auto& context : catalog.contexts) {
-    if (context.description.empty())
+    if (context.description.empty() && !context.name.empty())
       problems.warning(context.places.find("context"), "no-description",
                        "context " + in_quotes(context.name) + " has no description; say what it is responsible for");
     for (const auto& message : context.messages) MessageLint(catalog, message, options, listers, problems).run();

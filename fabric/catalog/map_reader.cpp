@@ -77,6 +77,7 @@ void MapReader::finish(const std::vector<std::pair<std::string, std::string>>& e
         std::find_if(extra.begin(), extra.end(), [&](const auto& pair) { return pair.first == key.text; });
     auto known = asked_;
     std::sort(known.begin(), known.end());
+    known.erase(std::unique(known.begin(), known.end()), known.end());
     const auto advice =
         special == extra.end() ? hint(key.text, known, "allowed: " + joined(known)) : "; " + special->second;
     problems_.error(place_of(key), "unknown-key", "unknown key " + in_quotes(key.text) + " in " + what_ + advice);

@@ -24,6 +24,7 @@ class MapReader {
   Place place_of(const YamlNode& node) const { return {.file = file_, .line = node.line, .column = node.column}; }
   // The key's own place, for what is wrong with the pair as a whole; the map's when it is absent.
   Place key_place(std::string_view key) const;
+  bool has(std::string_view key) const { return index_of(key).has_value(); }
   bool valid() const noexcept { return node_.kind == YamlNode::Kind::map; }
 
   // nullptr: absent, or without a value (reported).

@@ -93,16 +93,17 @@ void read_backoff(const FileReader& reader, const YamlNode& node, const std::str
   map.finish();
 }
 
-Retry read_retry(const FileReader& reader, const YamlNode& node, const std::string& owner) {
+std::optional<Retry> read_retry(const FileReader& reader, const YamlNode& node, const std::string& owner) {
   MapReader map(node, "the retry policy of " + owner, reader.file, reader.problems);
   Retry retry;
   map.need("attempts", "write attempts: 5");
   retry.attempts = map.value("attempts", parse_number, "a number from 1 to 1000000").value_or(1);
   if (const auto* backoff = map.take("backoff")) read_backoff(reader, *backoff, owner, retry);
   map.need("then", "write then: dead-letter, park or stop");
-  retry.then = map.value("then", parse_exhaustion, "one of dead-letter, park, stop").value_or(Exhaustion::dead_letter);
+  const auto then = map.value("then", parse_exhaustion, "one of dead-letter, park, stop");
+  retry.then = then.value_or(Exhaustion::dead_letter);
   map.finish();
-  return retry;
+  return then ? std::optional(retry) : std::nullopt;
 }
 
 // The text of a schema file, or nullopt and a problem at `place`.
@@ -111,7 +112,7 @@ std::optional<std::string> read_schema_file(const FileReader& reader, const Plac
   std::error_code error;
   const auto path = fs::path(reader.file).parent_path() / name;
   const auto refuse = [&](std::string what) {
-    reader.problems.error(place, "schema-file", "the schema file " + in_quotes(path.string()) + " " + std::move(what));
+    reader.problems.error(place, "schema-file", "the schema file " + in_quotes(name) + " " + std::move(what));
     return std::nullopt;
   };
   if (!fs::exists(path, error)) return refuse("does not exist; its path is relative to this file");
@@ -155,6 +156,7 @@ std::optional<SchemaText> read_schema(const FileReader& reader, const YamlNode& 
   } else if (text != nullptr) {
     message.places.add("schema.text", map.place_of(*text));
     schema.text = text->text;
+    while (schema.text.ends_with('\n')) schema.text.pop_back();  // the same wherever in the file it stands
   }
   map.finish({{"mode", "did you mean 'compatibility'?"}});
   return format && !schema.text.empty() ? std::optional(std::move(schema)) : std::nullopt;
@@ -339,10 +341,12 @@ Message read_message(const FileReader& reader, Kind kind, const YamlNode& name, 
   message.topic =
       read_topic(reader, map, "topic", map.needed_text("topic", "write topic: NAME, the topic that carries it"));
   message.key = map.text("key");
-  if (!message.key.empty() && !is_field_path(message.key))
+  if (!message.key.empty() && !is_field_path(message.key)) {
     reader.problems.error(
         map.key_place("key"), "bad-value",
         in_quotes(message.key) + " is no field for the key of " + what + "; " + std::string(kFieldRule));
+    message.key.clear();
+  }
   if (const auto* schema = map.take("schema"))
     message.schema = read_schema(reader, *schema, what, message, defaults.mode);
   message.producers = read_producers(reader, map, message);
@@ -351,9 +355,9 @@ Message read_message(const FileReader& reader, Kind kind, const YamlNode& name, 
   else
     read_handler(reader, map, message);
   read_policies(reader, map, what, defaults, message);
-  for (const auto* key : {"description", "topic", "key", "schema", "producers", "consumers", "sla", "retention",
-                          "retry", "dead_letter", "deprecation"})
-    message.places.add(key, map.key_place(key).line == map.place().line ? map.place_of(name) : map.key_place(key));
+  for (const auto* key : {"description", "topic", "key", "schema", "producers", "consumers", "handler", "sla",
+                          "retention", "retry", "dead_letter", "deprecation"})
+    if (map.has(key)) message.places.add(key, map.key_place(key));
   map.finish(
       kind == Kind::event
           ? std::vector<std::pair<

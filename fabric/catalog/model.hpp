@@ -31,6 +31,8 @@ class Places {
   void add(std::string path, Place place) { known_.insert_or_assign(std::move(path), std::move(place)); }
   // Of the longest path that is known and begins `path`; the empty path is the whole.
   Place find(std::string_view path) const;
+  // Whether it was written, even if it could not be read.
+  bool has(std::string_view path) const { return known_.find(path) != known_.end(); }
   friend bool operator==(const Places&, const Places&) noexcept { return true; }
 
  private:

@@ -123,7 +123,9 @@ class Builder final : public YAML::EventHandler {
   void add_key(Open& parent, YamlNode key) {
     const Place place{.file = file_, .line = key.line, .column = key.column};
     if (key.kind != YamlNode::Kind::text) {
-      problems_.error(place, "wrong-type", "a key has to be text, not " + std::string(to_string(key.kind)));
+      problems_.error(
+          place, "wrong-type",
+          "a key has to be text, not " + std::string(to_string(key.kind)) + "; write one word, or quote it");
       parent.dropped = true;
     } else if (key.text == "<<") {
       problems_.error(place, "anchor", "a catalog has no merge keys; write the values out, or use 'defaults'");
@@ -214,7 +216,8 @@ std::string_view to_string(YamlNode::Kind kind) noexcept {
 std::optional<YamlNode> parse_yaml(std::string_view text, const std::string& file, Problems& problems) {
   if (!check_bytes(text, file, problems)) return std::nullopt;
   try {
-    std::istringstream stream{std::string(text)};
+    // Without what is blank at the end: yaml-cpp takes quoted text that ends there for complete.
+    std::istringstream stream{std::string(text.substr(0, text.find_last_not_of(" \t\r\n") + 1))};
     YAML::Parser parser(stream);
     Builder builder(file, problems);
     if (!parser.HandleNextDocument(builder)) {
