@@ -139,15 +139,29 @@ class JsonSchemaWalk {
   unsigned steps_ = 0;
 };
 
-void add_native(const bj::object& type, const std::string& prefix, FieldList& list, unsigned level) {
-  const auto* fields = type.if_contains("fields");
+// The fields of a native struct (contract/native_model.hpp) below `prefix`. `required`: bytes that every payload has.
+void add_native(const bj::object& record, const std::string& prefix, std::uint64_t required, FieldList& list,
+                unsigned level) {
+  const auto* fields = record.if_contains("fields");
   if (fields == nullptr || !fields->is_array() || level > kMaxLevels) return;
   for (const auto& value : fields->get_array()) {
     const auto* object = value.if_object();
     if (object == nullptr || list.fields.size() > kMaxFields) continue;
     const auto path = prefix + text_of(*object, "name");
-    list.fields.push_back({.path = path, .type = text_of(*object, "type")});
-    add_native(*object, path + ".", list, level + 1);
+    const auto* array = object->if_contains("array");
+    const auto* offset = object->if_contains("offset");
+    Field field{.path = path, .type = text_of(*object, "type")};
+    std::string inner = path;
+    if (array != nullptr && array->is_array())
+      for (const auto& extent : array->get_array()) {
+        field.type += "[" + json::print(extent) + "]";
+        inner += "[]";
+      }
+    field.required =
+        offset != nullptr && offset->is_int64() && static_cast<std::uint64_t>(offset->get_int64()) < required;
+    list.fields.push_back(std::move(field));
+    if (const auto* inside = object->if_contains("struct"); inside != nullptr && inside->is_object())
+      add_native(inside->get_object(), inner + ".", 0, list, level + 1);
   }
 }
 
@@ -188,12 +202,14 @@ std::optional<FieldList> json_schema_fields(std::string_view schema) {
   return list;
 }
 
-// Native structs, recursively: {"fields": [{"name": ..., "type": ..., "fields": [...]}]}.
 std::optional<FieldList> native_fields(std::string_view schema) {
   const auto parsed = json::parse(schema);
   if (!parsed || !parsed->is_object() || !parsed->get_object().contains("fields")) return std::nullopt;
+  const auto* required = parsed->get_object().if_contains("required");
+  const bool some = required != nullptr && required->is_int64() && required->get_int64() >= 0;
   FieldList list;
-  add_native(parsed->get_object(), "", list, 0);
+  add_native(parsed->get_object(), "", some ? static_cast<std::uint64_t>(required->get_int64()) : ~std::uint64_t{0},
+             list, 0);
   return list;
 }
 

@@ -73,6 +73,12 @@ std::vector<SchemaChange> compare_schema(const SchemaText& before, const SchemaT
         {Impact::documentation, "version-raised",
          "was " + version_text(before.version) + ", is " + version_text(after.version) + ", with the same text"});
   if (same_text) return changes;
+  if (before.format != after.format && before.mode != contract::Mode::none) {
+    changes.push_back({Impact::breaking, "format-changed",
+                       "was of format " + std::string(contract::to_string(before.format)) + ", is of format " +
+                           std::string(contract::to_string(after.format))});
+    return changes;
+  }
   const bool known =
       formats != nullptr && formats->find(before.format) != nullptr && formats->find(after.format) != nullptr;
   const auto old = known

@@ -69,6 +69,8 @@ void emit(YAML::Emitter& out, const bj::value& value) {
     out << YAML::EndSeq;
   } else if (value.is_string()) {
     emit_text(out, std::string(value.get_string()));
+  } else if (value.is_null()) {
+    out << YAML::Null;
   } else {
     out << YAML::Auto << json::print(value);
   }

@@ -7,6 +7,9 @@
 #include <algorithm>
 
 #include "fabric/catalog/lint.hpp"
+#if __has_include("tools/evf/formats.hpp")
+#include "tools/evf/formats.hpp"
+#endif
 #include "tools/evf/text.hpp"
 
 namespace fabric::evf {
@@ -46,7 +49,11 @@ std::optional<CatalogSource> open_snapshot(const Context& context, std::uint64_t
 }  // namespace
 
 const contract::Formats& known_formats() {
+#if __has_include("tools/evf/formats.hpp")
+  static const contract::Formats kFormats = formats();
+#else
   static const contract::Formats kFormats;
+#endif
   return kFormats;
 }
 

@@ -19,10 +19,11 @@ class ToySchema final : public contract::Schema {
   const std::string& name() const noexcept override { return name_; }
   std::vector<contract::Violation> cannot_read(const Schema& other) const override {
     const auto& writer = dynamic_cast<const ToySchema&>(other);
+    const auto old_properties = writer.properties();
     std::vector<contract::Violation> found;
     for (const auto& [key, property] : properties()) {
       const auto path = "/properties/" + std::string(key);
-      const auto* old = writer.properties().if_contains(key);
+      const auto* old = old_properties.if_contains(key);
       if (old != nullptr && *old != property)
         found.push_back({path, "type-changed", json::print(*old) + " became " + json::print(property)});
       if (requires_field(key) && !writer.requires_field(key))
@@ -45,8 +46,9 @@ class ToySchema final : public contract::Schema {
   }
   bool requires_field(std::string_view key) const {
     const auto* found = value_.get_object().if_contains("required");
-    return found != nullptr && std::any_of(found->as_array().begin(), found->as_array().end(),
-                                           [&](const auto& name) { return name.is_string() && name.get_string() == key; });
+    return found != nullptr && std::any_of(found->as_array().begin(), found->as_array().end(), [&](const auto& name) {
+             return name.is_string() && name.get_string() == key;
+           });
   }
   bj::value value_;
   std::string canonical_, name_ = "toy";
