@@ -38,89 +38,85 @@ struct Row {
   Edit edit;
 };
 
-const std::vector<Row>& rows() {
-  static const std::vector<Row> kRows{
-      {"kind-changed", Impact::breaking, edit("OrderPlaced", [](Message& m) { m.kind = Kind::command; })},
-      {"context-changed", Impact::breaking,
-       [](Catalog& catalog) {
-         auto moved = find(catalog, "OrderPlaced");
-         std::erase_if(catalog.contexts[1].messages, [](const Message& m) { return m.name == "OrderPlaced"; });
-         moved.context = "billing";
-         catalog.contexts[0].messages.push_back(moved);
-       }},
-      {"topic-changed", Impact::breaking, edit("OrderPlaced", [](Message& m) { m.topic = "other"; })},
-      {"key-changed", Impact::breaking, edit("OrderPlaced", [](Message& m) { m.key = "customer_id"; })},
-      {"key-changed", Impact::breaking, edit("OrderPlaced", [](Message& m) { m.key.clear(); })},
-      {"message-removed", Impact::breaking,
-       [](Catalog& c) {
-         std::erase_if(c.contexts[1].messages, [](const Message& m) { return m.name == "OrderPlaced"; });
-       }},
-      {"schema-removed", Impact::breaking, edit("OrderPlaced", [](Message& m) { m.schema.reset(); })},
-      {"version-lowered", Impact::breaking, edit("OrderPlaced", [](Message& m) { m.schema->version = 1; })},
-      {"version-kept", Impact::breaking, edit("OrderPlaced", [](Message& m) { m.schema->text = "{}"; })},
-      {"format-changed", Impact::breaking,
-       edit("PaymentCaptured",
-            [](Message& m) {
-              m.schema = SchemaText{.format = contract::Format::json_schema, .version = 4, .text = "{}"};
-            })},
-      {"required-field-added", Impact::breaking,
-       edit("OrderCancelled",
-            [](Message& m) {
-              m.schema->version = 2,
-              m.schema->text = schema_with(kOld + R"(, "by": {"type": "string"})", R"("order_id", "reason", "by")");
-            })},
-      {"type-changed", Impact::breaking,
-       edit("OrderCancelled",
-            [](Message& m) {
-              m.schema->version = 2,
-              m.schema->text = schema_with(R"("order_id": {"type": "integer"})", R"("order_id")");
-            })},
-      {"schema-evolved", Impact::compatible,
-       edit("OrderCancelled",
-            [](Message& m) {
-              m.schema->version = 2,
-              m.schema->text = schema_with(kOld + R"(, "by": {"type": "string"})", R"("order_id", "reason")");
-            })},
-      {"schema-respelled", Impact::documentation,
-       edit("OrderCancelled", [](Message& m) { m.schema->text = "  " + m.schema->text; })},
-      {"version-raised", Impact::documentation, edit("OrderPlaced", [](Message& m) { m.schema->version = 9; })},
-      {"mode-changed", Impact::compatible,
-       edit("OrderPlaced", [](Message& m) { m.schema->mode = contract::Mode::none; })},
-      {"schema-not-comparable", Impact::breaking,
-       edit("PaymentCaptured", [](Message& m) { m.schema->version = 4, m.schema->text += "// x"; })},
-      {"producer-added", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.producers.push_back("app"); })},
-      {"producer-removed", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.producers.clear(); })},
-      {"consumer-added", Impact::compatible,
-       edit("OrderPlaced", [](Message& m) { m.consumers.push_back({.service = "x"}); })},
-      {"consumer-removed", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.consumers.clear(); })},
-      {"reads-changed", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.consumers[0].reads.pop_back(); })},
-      {"reads-changed", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.consumers[0].reads_all = true; })},
-      {"sla-changed", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.consumers[0].sla.max_lag = 3; })},
-      {"sla-changed", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.sla.max_queue_ns = 3; })},
-      {"retention-changed", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.retention.ns.reset(); })},
-      {"retry-changed", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.retry->attempts = 7; })},
-      {"retry-changed", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.retry->jitter_thousandths = 7; })},
-      {"dead-letter-changed", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.dead_letter = "x.dead"; })},
-      {"deprecation-changed", Impact::documentation,
-       edit("OrderPlaced", [](Message& m) { m.deprecation = Deprecation{}; })},
-      {"deprecation-changed", Impact::documentation,
-       edit("PaymentBooked", [](Message& m) { m.deprecation->reason = "x"; })},
-      {"owner-changed", Impact::documentation, edit("OrderPlaced", [](Message& m) { m.owner = "x"; })},
-      {"description-changed", Impact::documentation, edit("OrderPlaced", [](Message& m) { m.description = "x"; })},
-      {"message-added", Impact::compatible,
-       [](Catalog& c) { c.contexts[0].messages.push_back({.name = "New", .context = "billing", .topic = "t"}); }},
-      {"context-added", Impact::compatible, [](Catalog& c) { c.contexts.push_back({.name = "zoo"}); }},
-      {"owner-changed", Impact::documentation, [](Catalog& c) { c.contexts[0].owner = "x"; }},
-      {"contact-changed", Impact::documentation, [](Catalog& c) { c.contexts[0].contact = "x"; }},
-      {"description-changed", Impact::documentation, [](Catalog& c) { c.contexts[0].description = "x"; }},
-  };
-  return kRows;
-}
+const std::vector<Row> kRows{
+    {"kind-changed", Impact::breaking, edit("OrderPlaced", [](Message& m) { m.kind = Kind::command; })},
+    {"context-changed", Impact::breaking,
+     [](Catalog& catalog) {
+       auto moved = find(catalog, "OrderPlaced");
+       std::erase_if(catalog.contexts[1].messages, [](const Message& m) { return m.name == "OrderPlaced"; });
+       moved.context = "billing";
+       catalog.contexts[0].messages.push_back(moved);
+     }},
+    {"topic-changed", Impact::breaking, edit("OrderPlaced", [](Message& m) { m.topic = "other"; })},
+    {"key-changed", Impact::breaking, edit("OrderPlaced", [](Message& m) { m.key = "customer_id"; })},
+    {"key-changed", Impact::breaking, edit("OrderPlaced", [](Message& m) { m.key.clear(); })},
+    {"message-removed", Impact::breaking,
+     [](Catalog& c) {
+       std::erase_if(c.contexts[1].messages, [](const Message& m) { return m.name == "OrderPlaced"; });
+     }},
+    {"schema-removed", Impact::breaking, edit("OrderPlaced", [](Message& m) { m.schema.reset(); })},
+    {"version-lowered", Impact::breaking, edit("OrderPlaced", [](Message& m) { m.schema->version = 1; })},
+    {"version-kept", Impact::breaking, edit("OrderPlaced", [](Message& m) { m.schema->text = "{}"; })},
+    {"format-changed", Impact::breaking,
+     edit("PaymentCaptured",
+          [](Message& m) {
+            m.schema = SchemaText{.format = contract::Format::json_schema, .version = 4, .text = "{}"};
+          })},
+    {"required-field-added", Impact::breaking,
+     edit("OrderCancelled",
+          [](Message& m) {
+            m.schema->version = 2,
+            m.schema->text = schema_with(kOld + R"(, "by": {"type": "string"})", R"("order_id", "reason", "by")");
+          })},
+    {"type-changed", Impact::breaking,
+     edit("OrderCancelled",
+          [](Message& m) {
+            m.schema->version = 2, m.schema->text = schema_with(R"("order_id": {"type": "integer"})", R"("order_id")");
+          })},
+    {"schema-evolved", Impact::compatible,
+     edit("OrderCancelled",
+          [](Message& m) {
+            m.schema->version = 2,
+            m.schema->text = schema_with(kOld + R"(, "by": {"type": "string"})", R"("order_id", "reason")");
+          })},
+    {"schema-respelled", Impact::documentation,
+     edit("OrderCancelled", [](Message& m) { m.schema->text = "  " + m.schema->text; })},
+    {"version-raised", Impact::documentation, edit("OrderPlaced", [](Message& m) { m.schema->version = 9; })},
+    {"mode-changed", Impact::compatible,
+     edit("OrderPlaced", [](Message& m) { m.schema->mode = contract::Mode::none; })},
+    {"schema-not-comparable", Impact::breaking,
+     edit("PaymentCaptured", [](Message& m) { m.schema->version = 4, m.schema->text += "// x"; })},
+    {"producer-added", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.producers.push_back("app"); })},
+    {"producer-removed", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.producers.clear(); })},
+    {"consumer-added", Impact::compatible,
+     edit("OrderPlaced", [](Message& m) { m.consumers.push_back({.service = "x"}); })},
+    {"consumer-removed", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.consumers.clear(); })},
+    {"reads-changed", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.consumers[0].reads.pop_back(); })},
+    {"reads-changed", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.consumers[0].reads_all = true; })},
+    {"sla-changed", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.consumers[0].sla.max_lag = 3; })},
+    {"sla-changed", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.sla.max_queue_ns = 3; })},
+    {"retention-changed", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.retention.ns.reset(); })},
+    {"retry-changed", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.retry->attempts = 7; })},
+    {"retry-changed", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.retry->jitter_thousandths = 7; })},
+    {"dead-letter-changed", Impact::compatible, edit("OrderPlaced", [](Message& m) { m.dead_letter = "x.dead"; })},
+    {"deprecation-changed", Impact::documentation,
+     edit("OrderPlaced", [](Message& m) { m.deprecation = Deprecation{}; })},
+    {"deprecation-changed", Impact::documentation,
+     edit("PaymentBooked", [](Message& m) { m.deprecation->reason = "x"; })},
+    {"owner-changed", Impact::documentation, edit("OrderPlaced", [](Message& m) { m.owner = "x"; })},
+    {"description-changed", Impact::documentation, edit("OrderPlaced", [](Message& m) { m.description = "x"; })},
+    {"message-added", Impact::compatible,
+     [](Catalog& c) { c.contexts[0].messages.push_back({.name = "New", .context = "billing", .topic = "t"}); }},
+    {"context-added", Impact::compatible, [](Catalog& c) { c.contexts.push_back({.name = "zoo"}); }},
+    {"owner-changed", Impact::documentation, [](Catalog& c) { c.contexts[0].owner = "x"; }},
+    {"contact-changed", Impact::documentation, [](Catalog& c) { c.contexts[0].contact = "x"; }},
+    {"description-changed", Impact::documentation, [](Catalog& c) { c.contexts[0].description = "x"; }},
+};
 
 TEST(CatalogDiff, EveryEditHasItsRuleAndImpact) {
   const auto before = shop();
-  for (std::size_t i = 0; i < rows().size(); ++i) {
-    const auto& row = rows()[i];
+  for (std::size_t i = 0; i < kRows.size(); ++i) {
+    const auto& row = kRows[i];
     auto after = before;
     row.edit(after);
     const auto changes = compare(before, after, {.formats = &toy_formats()});
