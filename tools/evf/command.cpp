@@ -47,6 +47,7 @@ void set_up(CLI::App& app, Context& context) {
   add_schema(app, context);
   add_bench(app, context);
   add_demo(app, context);
+  add_catalog(app, context);
 }
 
 // The verb that was named last: its options and its help are meant.

@@ -77,5 +77,6 @@ void add_fsck(CLI::App& app, Context& context);
 void add_schema(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
 void add_demo(CLI::App& app, Context& context);
+void add_catalog(CLI::App& app, Context& context);
 
 }  // namespace fabric::evf
