@@ -40,7 +40,7 @@ constexpr Keyword kKeywords[] = {
     {"deprecated", kInBoth, Role::annotation, Shape::flag},
     {"description", kInBoth, Role::annotation, Shape::text},
     {"else", kInBoth, Role::constraint, Shape::schema},
-    {"enum", kInBoth, Role::constraint, Shape::values},
+    {"enum", kInBoth, Role::constraint, Shape::list},
     {"examples", kInBoth, Role::annotation, Shape::list},
     {"exclusiveMaximum", kInBoth, Role::constraint, Shape::number},
     {"exclusiveMinimum", kInBoth, Role::constraint, Shape::number},
@@ -196,7 +196,6 @@ std::string wrong_shape(Shape shape, const bj::value& value) {
     case Shape::number:
     case Shape::positive_number: return wrong_number(shape, value);
     case Shape::list: return wrong_list(value, true, false);
-    case Shape::values: return wrong_list(value, false, false);
     case Shape::schemas: return wrong_list(value, false, true);
     case Shape::schema_or_list:
       if (value.is_array()) return wrong_list(value, true, true);

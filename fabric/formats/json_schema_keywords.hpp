@@ -29,7 +29,6 @@ enum class Shape : std::uint8_t {
   names_map,
   dependencies,    // schemas or names by property
   types,
-  values,          // a list of at least one (enum)
   expression,      // a regular expression
 };
 

@@ -51,6 +51,7 @@ class Validator {
     return check(root, value, top, nullptr) && !exhausted_;
   }
   bool exhausted() const { return exhausted_; }
+  std::size_t work() const { return work_; }
   std::string why() const { return exhausted_ ? "validation takes too deep or too much work; the payload is refused" : why_; }
 
  private:
@@ -325,9 +326,10 @@ std::string why_invalid(const Document& document, const bj::value& value, std::s
   return validator.run(*document.root, value) ? "" : validator.why();
 }
 
-std::optional<bool> is_valid(const Node& schema, const bj::value& value) {
-  Validator validator(kBaseWork);
+std::optional<bool> is_valid(const Node& schema, const bj::value& value, std::size_t& work) {
+  Validator validator(work);
   const bool valid = validator.run(schema, value);
+  work = validator.work();
   return validator.exhausted() ? std::nullopt : std::optional(valid);
 }
 

@@ -19,7 +19,8 @@ inline constexpr std::size_t kBaseWork = 1'000'000, kWorkPerByte = 200;
 
 // "": it is valid. Else the first thing that is wrong: "/items/3/price: minimum: -1 is below 0 (schema: /$defs/price/minimum)".
 std::string why_invalid(const Document& document, const boost::json::value& value, std::size_t text_bytes);
-// The same against one schema of a document without dynamic references, for values that came with a schema; nullopt: beyond the bounds.
-std::optional<bool> is_valid(const Node& schema, const boost::json::value& value);
+// The same against one schema of a document without dynamic references, for values that came with a schema. Takes what it costs from `work`;
+// nullopt: there was too little.
+std::optional<bool> is_valid(const Node& schema, const boost::json::value& value, std::size_t& work);
 
 }  // namespace fabric::formats::jsonschema
