@@ -7,6 +7,19 @@ namespace {
 
 bool contains(const Nodes& nodes, const Node* node) { return std::find(nodes.begin(), nodes.end(), node) != nodes.end(); }
 
+// Types by the schemas alone, before ranges are looked at.
+Types declared_types(const Facts& facts) {
+  if (facts.never) return 0;
+  Types types = kAnyType;
+  for (const auto* node : facts.holds) {
+    types &= node->possible;
+    if (node->multiple_of && node->multiple_of->is_integer()) types &= static_cast<Types>(~kFraction);
+  }
+  for (const auto* node : facts.fails)
+    if (node->types_alone) types &= static_cast<Types>(~*node->types);
+  return types;
+}
+
 class Closure {
  public:
   explicit Closure(Facts& facts) : facts_(facts) {}
@@ -38,8 +51,9 @@ class Closure {
         last_of(node.one_of);
         if (contains(facts_.holds, node.condition) || (node.condition != nullptr && node.condition->always == true)) hold(node.consequence);
         if (contains(facts_.fails, node.condition) || (node.condition != nullptr && node.condition->always == false)) hold(node.alternative);
+        // Of anything but an object nothing is required, and nothing depends on it.
         for (const auto& [name, schema] : node.dependent_schemas)
-          if (required.contains(name)) hold(schema);
+          if (required.contains(name) && declared_types(facts_) == kObject) hold(schema);
       }
     } while (before != facts_.holds.size() + facts_.fails.size());
   }
@@ -95,19 +109,6 @@ void to_integers(Range& range) {
   } else if (range.high) {
     range.high = range.high->floor();
   }
-}
-
-// Types by the schemas alone, before ranges are looked at.
-Types declared_types(const Facts& facts) {
-  if (facts.never) return 0;
-  Types types = kAnyType;
-  for (const auto* node : facts.holds) {
-    types &= node->possible;
-    if (node->multiple_of && node->multiple_of->is_integer()) types &= static_cast<Types>(~kFraction);
-  }
-  for (const auto* node : facts.fails)
-    if (node->types_alone) types &= static_cast<Types>(~*node->types);
-  return types;
 }
 
 template <class Least, class Most>

@@ -201,7 +201,7 @@ void Prover::name_gaps(const Facts& writer, const Node& reader, Gaps& gaps) {
 
 void Prover::dependency_gaps(const Facts& writer, const Node& reader, Gaps& gaps) {
   for (const auto& [name, others] : reader.dependent_required) {
-    const auto facts = writer.with({words_.required(name)});
+    const auto facts = writer.with({words_.type(kObject), words_.required(name)});
     const auto given = required_of(facts);
     for (const auto& other : others)
       if (!given.contains(other) && !empty(facts))
@@ -211,7 +211,7 @@ void Prover::dependency_gaps(const Facts& writer, const Node& reader, Gaps& gaps
   }
   for (const auto& [name, schema] : reader.dependent_schemas) {
     if (gaps.enough()) return;
-    const auto facts = writer.with({words_.required(name)});
+    const auto facts = writer.with({words_.type(kObject), words_.required(name)});
     if (empty(facts) || implies(facts, *schema)) continue;
     if (gaps.in_words())
       explain(facts, *schema, gaps);

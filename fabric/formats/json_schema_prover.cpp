@@ -181,6 +181,7 @@ void Prover::child(const Facts& writer, const Node& reader, Gaps& gaps) {
 
 void Prover::gaps_of(const Facts& writer, const Node& reader, Part part, Gaps& gaps) {
   const auto types = types_of(writer);
+  const auto only = [&](Types type) { return types == type ? writer : writer.with({words_.type(type)}); };
   switch (part) {
     case Part::type: return type_gaps(writer, reader, gaps);
     case Part::values: return value_gaps(writer, reader, gaps);
@@ -191,8 +192,8 @@ void Prover::gaps_of(const Facts& writer, const Node& reader, Part part, Gaps& g
     case Part::conjunction: break;
     case Part::number: return (types & kNumber) != 0 ? number_gaps(writer, reader, gaps) : void();
     case Part::string: return (types & kString) != 0 ? string_gaps(writer, reader, gaps) : void();
-    case Part::array: return (types & kArray) != 0 ? array_gaps(writer, reader, gaps) : void();
-    case Part::object: return (types & kObject) != 0 ? object_gaps(writer, reader, gaps) : void();
+    case Part::array: return (types & kArray) != 0 ? array_gaps(only(kArray), reader, gaps) : void();
+    case Part::object: return (types & kObject) != 0 ? object_gaps(only(kObject), reader, gaps) : void();
   }
   Nodes wanted = reader.all_of;
   for (const auto& reference : reader.references) wanted.push_back(reference.target);
