@@ -3,7 +3,7 @@
 //
 // A SchemaFormat reads schemas of one format (native structs, JSON Schema, FlatBuffers, Protobuf); a Schema is one of them,
 // ready for use. Everything above (registry, compatibility modes, evf) knows these two only; one conformance suite
-// (tests/fabric/formats/conformance_test.cpp) holds for all. Control plane: virtual calls and allocation are fine here; what producers
+// (tests/fabric/contract/conformance.hpp) holds for all. Control plane: virtual calls and allocation are fine here; what producers
 // and consumers do per record does not come by. Schemas are immutable and thread-safe, formats as well.
 //
 // Compatibility has one primitive, `cannot_read`: what a reader with one schema cannot make of data written with another. The modes
