@@ -87,6 +87,8 @@ class JsonSchema final : public contract::Schema {
       if (!value) return value.error();
       const auto changes = parsed(patch, ErrorCode::invalid_argument);
       if (!changes) return changes.error();
+      // RFC 7396 makes an object of anything that an object is merged into; an edit of nothing must not.
+      if (changes->is_object() && changes->get_object().empty()) return payload_of(text_of(payload));
       const auto text = json::print(json::merge_patch(*value, *changes));
       if (const auto valid = read(text, ErrorCode::invalid_argument); !valid) return valid.error();
       return payload_of(text);

@@ -100,7 +100,7 @@ class Validator {
     if (node.always)
       return *node.always || fail(node, "false", place, "nothing is allowed here");
     if (node.types && (*node.types & type_of(value)) == 0)
-      return fail(node, "type", place, "is a " + type_names(type_of(value)) + ", has to be " + type_names(*node.types));
+      return fail(node, "type", place, "is of type " + type_names(type_of(value)) + ", has to be " + type_names(*node.types));
     if (node.constant != nullptr && !equal(value, *node.constant))
       return fail(node, "const", place, "has to be " + json::print(*node.constant));
     if (node.enumeration != nullptr && !listed(*node.enumeration, value))
