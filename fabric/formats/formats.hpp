@@ -1,5 +1,6 @@
 #pragma once
-// The formats of eventfabric::formats, ready for contract::Formats. Each call gives an object of its own without state; thread-safe.
+// The formats of eventfabric::formats, ready for contract::Formats. Each call gives an object of its own without state;
+// thread-safe.
 
 #include <memory>
 

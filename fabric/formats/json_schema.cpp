@@ -1,5 +1,5 @@
-// The format JSON Schema: parse (json_schema_parse.hpp), validate (json_schema_validate.hpp), compare (json_schema_compare.hpp). A payload
-// is JSON text in UTF-8.
+// The format JSON Schema: parse (json_schema_parse.hpp), validate (json_schema_validate.hpp), compare
+// (json_schema_compare.hpp). A payload is JSON text in UTF-8.
 
 #include <boost/json.hpp>
 #include <exception>
@@ -51,7 +51,8 @@ class JsonSchema final : public contract::Schema {
   std::vector<contract::Violation> cannot_read(const Schema& writer) const override {
     const auto* other = dynamic_cast<const JsonSchema*>(&writer);
     if (other == nullptr)
-      return {{.path = "", .rule = "format-changed", .message = "the writer's schema is no JSON Schema of this library"}};
+      return {
+          {.path = "", .rule = "format-changed", .message = "the writer's schema is no JSON Schema of this library"}};
     if (other->canonical_ == canonical_) return {};
     return jsonschema::compare(*document_, *other->document_);
   }
@@ -101,7 +102,8 @@ class JsonSchema final : public contract::Schema {
     if (!value) return ipc::make_error(code, value.error().message);
     // Refused, not rounded: what is passed on must be what came.
     if (const auto at = jsonschema::find_oversized_number(text); at != std::string_view::npos)
-      return ipc::make_error(code, "the number at offset " + std::to_string(at) + " is beyond 64 bits or the range of a double");
+      return ipc::make_error(
+          code, "the number at offset " + std::to_string(at) + " is beyond 64 bits or the range of a double");
     return value;
   }
 

@@ -1,5 +1,5 @@
-// What a writer's schemas leave unproven of a reader's keywords for arrays: element by element as far as a prefix goes on either side, the rest
-// together.
+// What a writer's schemas leave unproven of a reader's keywords for arrays: element by element as far as a prefix goes
+// on either side, the rest together.
 #include <algorithm>
 
 #include "fabric/formats/json_schema_limits.hpp"
@@ -39,11 +39,11 @@ void Prover::array_gaps(const Facts& writer, const Node& reader, Gaps& gaps) {
   const auto count = elements_of(writer);
   if (reader.min_items) limit_gap(reader, "minItems", "min-items", *reader.min_items, count.least, true, gaps);
   if (reader.max_items) limit_gap(reader, "maxItems", "max-items", *reader.max_items, count.most, false, gaps);
-  const auto unique = std::any_of(writer.holds.begin(), writer.holds.end(), [](const auto* node) { return node->unique_items; });
+  const auto unique =
+      std::any_of(writer.holds.begin(), writer.holds.end(), [](const auto* node) { return node->unique_items; });
   if (reader.unique_items && !unique && count.most > 1)
-    gaps.add(reader.pointer + "/uniqueItems", "unique-items-added", [] {
-      return std::string("the reader wants different elements, the writer may write equal ones");
-    });
+    gaps.add(reader.pointer + "/uniqueItems", "unique-items-added",
+             [] { return std::string("the reader wants different elements, the writer may write equal ones"); });
   if (!gaps.enough()) element_gaps(writer, reader, {.prefix = reader.prefix, .rest = reader.items}, "items", gaps);
   if (!gaps.enough() && reader.unevaluated_items != nullptr) {
     ArrayView view;
@@ -55,7 +55,8 @@ void Prover::array_gaps(const Facts& writer, const Node& reader, Gaps& gaps) {
   if (!gaps.enough()) contains_gaps(writer, reader, gaps);
 }
 
-void Prover::element_gaps(const Facts& writer, const Node& reader, const ArrayView& wanted, std::string_view keyword, Gaps& gaps) {
+void Prover::element_gaps(const Facts& writer, const Node& reader, const ArrayView& wanted, std::string_view keyword,
+                          Gaps& gaps) {
   const auto written = prefix_of(writer), prefix = std::max(written, wanted.prefix.size());
   const auto most = elements_of(writer).most;
   for (std::size_t i = 0; i <= prefix && i < most; ++i) {
@@ -70,19 +71,32 @@ void Prover::element_gaps(const Facts& writer, const Node& reader, const ArrayVi
     }
     const auto index = std::to_string(i);
     if (i < wanted.prefix.size())
-      gaps.add(schema->pointer, facts.holds.empty() ? "item-added-to-open-content-model" : "item-added-not-covered-by-partially-open-content-model", [&] {
-        return "the reader has a schema for element " + index + ", which not all that the writer may write there meets";
-      });
+      gaps.add(schema->pointer,
+               facts.holds.empty() ? "item-added-to-open-content-model"
+                                   : "item-added-not-covered-by-partially-open-content-model",
+               [&] {
+                 return "the reader has a schema for element " + index +
+                        ", which not all that the writer may write there meets";
+               });
     else if (i < written)
-      gaps.add(schema->pointer, schema->always == false ? "item-removed-from-closed-content-model" : "item-removed-not-covered-by-partially-open-content-model", [&] {
-        return "the writer's element " + index + " falls under the reader's " + schema->pointer + ", which it does not meet";
-      });
+      gaps.add(schema->pointer,
+               schema->always == false ? "item-removed-from-closed-content-model"
+                                       : "item-removed-not-covered-by-partially-open-content-model",
+               [&] {
+                 return "the writer's element " + index + " falls under the reader's " + schema->pointer +
+                        ", which it does not meet";
+               });
     else
-      gaps.add(schema->pointer, schema->always == false ? std::string(keyword == "items" ? "additional-items-removed" : "unevaluated-items-removed")
-                                                       : std::string(keyword == "items" ? "items-added" : "unevaluated-items-narrowed"), [&] {
-        return "the reader " + (schema->always == false ? std::string("allows no more elements from ") : std::string("has a schema for elements from ")) + index +
-               " on, the writer may write any there";
-      });
+      gaps.add(schema->pointer,
+               schema->always == false
+                   ? std::string(keyword == "items" ? "additional-items-removed" : "unevaluated-items-removed")
+                   : std::string(keyword == "items" ? "items-added" : "unevaluated-items-narrowed"),
+               [&] {
+                 return "the reader " +
+                        (schema->always == false ? std::string("allows no more elements from ")
+                                                 : std::string("has a schema for elements from ")) +
+                        index + " on, the writer may write any there";
+               });
   }
   static_cast<void>(reader);
 }
@@ -97,15 +111,16 @@ void Prover::contains_gaps(const Facts& writer, const Node& reader, Gaps& gaps) 
     });
   if (reader.max_contains && !contains_at_most(writer, reader, *reader.max_contains))
     gaps.add(reader.pointer + "/maxContains", "max-contains-decreased", [&] {
-      return "the reader allows at most " + std::to_string(*reader.max_contains) + " elements that " + reader.contains->pointer +
-             " describes, the writer may write more";
+      return "the reader allows at most " + std::to_string(*reader.max_contains) + " elements that " +
+             reader.contains->pointer + " describes, the writer may write more";
     });
 }
 
 bool Prover::contains_at_least(const Facts& writer, const Node& reader, std::uint64_t least) {
   if (least == 0) return true;
   for (const auto* node : writer.holds)
-    if (node->contains != nullptr && node->min_contains.value_or(1) >= least && implies_below(Facts::of({node->contains}), *reader.contains))
+    if (node->contains != nullptr && node->min_contains.value_or(1) >= least &&
+        implies_below(Facts::of({node->contains}), *reader.contains))
       return true;
   constexpr std::uint64_t kFew = 16;
   if (items_of(writer).least < least || least > kFew) return false;
@@ -118,7 +133,8 @@ bool Prover::contains_at_most(const Facts& writer, const Node& reader, std::uint
   if (elements_of(writer).most <= most) return true;
   const auto wanted = Facts::of({reader.contains});
   return std::any_of(writer.holds.begin(), writer.holds.end(), [&](const auto* node) {
-    return node->contains != nullptr && node->max_contains && *node->max_contains <= most && implies_below(wanted, *node->contains);
+    return node->contains != nullptr && node->max_contains && *node->max_contains <= most &&
+           implies_below(wanted, *node->contains);
   });
 }
 

@@ -5,7 +5,9 @@
 namespace fabric::formats::jsonschema {
 namespace {
 
-bool contains(const Nodes& nodes, const Node* node) { return std::find(nodes.begin(), nodes.end(), node) != nodes.end(); }
+bool contains(const Nodes& nodes, const Node* node) {
+  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+}
 
 // Types by the schemas alone, before ranges are looked at.
 Types declared_types(const Facts& facts) {
@@ -49,8 +51,10 @@ class Closure {
         const auto& node = *facts_.holds[i];
         last_of(node.any_of);
         last_of(node.one_of);
-        if (contains(facts_.holds, node.condition) || (node.condition != nullptr && node.condition->always == true)) hold(node.consequence);
-        if (contains(facts_.fails, node.condition) || (node.condition != nullptr && node.condition->always == false)) hold(node.alternative);
+        if (contains(facts_.holds, node.condition) || (node.condition != nullptr && node.condition->always == true))
+          hold(node.consequence);
+        if (contains(facts_.fails, node.condition) || (node.condition != nullptr && node.condition->always == false))
+          hold(node.alternative);
         // Of anything but an object nothing is required, and nothing depends on it.
         for (const auto& [name, schema] : node.dependent_schemas)
           if (required.contains(name) && declared_types(facts_) == kObject) hold(schema);
@@ -121,7 +125,8 @@ Count count(const Facts& facts, Least least, Most most) {
   return result;
 }
 
-// What may have looked at the members of an object besides unevaluatedProperties of the same schema; false: perhaps all.
+// What may have looked at the members of an object besides unevaluatedProperties of the same schema; false: perhaps
+// all.
 bool gather_looked_at(const Node& node, const Facts& facts, ObjectView& view) {
   if (node.additional_properties != nullptr) return false;
   for (const auto& [name, schema] : node.properties) view.properties.emplace(name, nullptr);
@@ -147,7 +152,8 @@ constexpr Types kClasses[] = {kNull, kBoolean, kNumber, kString, kArray, kObject
 
 // The cases of one choice; empty: it is decided already.
 std::vector<Facts> cases_of_choice(const Facts& facts, const Nodes& choice, bool exactly_one) {
-  const auto chosen = std::any_of(choice.begin(), choice.end(), [&](const auto* one) { return one->always == true || facts.has(one); });
+  const auto chosen =
+      std::any_of(choice.begin(), choice.end(), [&](const auto* one) { return one->always == true || facts.has(one); });
   if (choice.size() < 2 || (chosen && !exactly_one)) return {};
   const auto left = std::count_if(choice.begin(), choice.end(), [&](const auto* one) { return !facts.rules_out(one); });
   if (left < 2) return {};
@@ -155,7 +161,9 @@ std::vector<Facts> cases_of_choice(const Facts& facts, const Nodes& choice, bool
   for (const auto* one : choice) {
     if (facts.rules_out(one)) continue;
     Nodes others;
-    if (exactly_one) std::copy_if(choice.begin(), choice.end(), std::back_inserter(others), [&](const auto* other) { return other != one; });
+    if (exactly_one)
+      std::copy_if(choice.begin(), choice.end(), std::back_inserter(others),
+                   [&](const auto* other) { return other != one; });
     cases.push_back(facts.with({one}, others));
   }
   return cases;

@@ -1,6 +1,7 @@
 #pragma once
-// What is known about a value when some schemas hold for it and others do not. The ground of the comparison (json_schema_prover.hpp).
-// Values; thread-safe as such. Everything here errs to one side: what it says is so for every such value, but it may not see all.
+// What is known about a value when some schemas hold for it and others do not. The ground of the comparison
+// (json_schema_prover.hpp). Values; thread-safe as such. Everything here errs to one side: what it says is so for every
+// such value, but it may not see all.
 
 #include <boost/json/value.hpp>
 #include <cstdint>
@@ -17,8 +18,8 @@
 
 namespace fabric::formats::jsonschema {
 
-// A value is valid against all of `holds` and none of `fails`. Closed: what they say together is in there as well ($ref, allOf,
-// the last alternative that is left, then of an if that holds, ...).
+// A value is valid against all of `holds` and none of `fails`. Closed: what they say together is in there as well
+// ($ref, allOf, the last alternative that is left, then of an if that holds, ...).
 struct Facts {
   Nodes holds{}, fails{};
   bool never = false;  // there is no such value
@@ -48,8 +49,8 @@ Count items_of(const Facts& facts);       // by minItems and maxItems alone
 Count properties_of(const Facts& facts);  // by minProperties, maxProperties and `required`
 std::set<std::string, std::less<>> required_of(const Facts& facts);
 
-// What one schema says about the members of an object: of a name in `properties` that, of a name that a pattern matches that, both if both; of any
-// other `rest`. nullptr: anything.
+// What one schema says about the members of an object: of a name in `properties` that, of a name that a pattern matches
+// that, both if both; of any other `rest`. nullptr: anything.
 struct ObjectView {
   std::map<std::string_view, const Node*> properties{};
   std::vector<std::pair<const Pattern*, const Node*>> patterns{};
@@ -67,8 +68,8 @@ struct ArrayView {
 std::vector<ObjectView> object_views(const Facts& facts);
 std::vector<ArrayView> array_views(const Facts& facts);
 
-// Ways to tell such values apart that cover all of them: the alternatives of a choice, an if that holds and one that does not, and, if
-// `by_type`, types. Empty: there is none.
+// Ways to tell such values apart that cover all of them: the alternatives of a choice, an if that holds and one that
+// does not, and, if `by_type`, types. Empty: there is none.
 std::vector<Facts> cases_of(const Facts& facts, bool by_type);
 
 // Schemas that only the comparison knows: {"type": ...}, {"required": [name]}. They live as long as the Words.

@@ -77,9 +77,8 @@ constexpr Keyword kKeywords[] = {
 };
 
 bool same_letters(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 // One letter added, left out, changed or two neighbours swapped.
@@ -166,7 +165,8 @@ std::string wrong_number(Shape shape, const bj::value& value) {
 }  // namespace
 
 const Keyword* find_keyword(std::string_view name) noexcept {
-  const auto* found = std::find_if(std::begin(kKeywords), std::end(kKeywords), [&](const auto& k) { return k.name == name; });
+  const auto* found =
+      std::find_if(std::begin(kKeywords), std::end(kKeywords), [&](const auto& k) { return k.name == name; });
   return found == std::end(kKeywords) ? nullptr : found;
 }
 
@@ -181,22 +181,30 @@ std::string_view meant_keyword(std::string_view name, Draft draft) {
 
 std::string advice(const Keyword& keyword, Draft draft) {
   if (keyword.drafts == 0) return "is a keyword of draft 2019-09; 2020-12 has $dynamicRef and $dynamicAnchor instead";
-  if (keyword.name == "dependencies") return "is a keyword of draft-07; 2020-12 has dependentRequired and dependentSchemas instead";
+  if (keyword.name == "dependencies")
+    return "is a keyword of draft-07; 2020-12 has dependentRequired and dependentSchemas instead";
   if (keyword.name == "additionalItems") return "is a keyword of draft-07; 2020-12 has prefixItems and items instead";
-  return std::string("is a keyword of ") + (draft == Draft::draft_07 ? "2020-12, this schema is draft-07" : "draft-07, this schema is 2020-12") +
+  return std::string("is a keyword of ") +
+         (draft == Draft::draft_07 ? "2020-12, this schema is draft-07" : "draft-07, this schema is 2020-12") +
          " ($schema says which)";
 }
 
 std::string wrong_shape(Shape shape, const bj::value& value) {
   switch (shape) {
-    case Shape::anything: return "";
-    case Shape::text: return value.is_string() ? "" : "has to be a string, not " + json::print(value);
-    case Shape::flag: return value.is_bool() ? "" : "has to be true or false, not " + json::print(value);
+    case Shape::anything:
+      return "";
+    case Shape::text:
+      return value.is_string() ? "" : "has to be a string, not " + json::print(value);
+    case Shape::flag:
+      return value.is_bool() ? "" : "has to be true or false, not " + json::print(value);
     case Shape::count:
     case Shape::number:
-    case Shape::positive_number: return wrong_number(shape, value);
-    case Shape::list: return wrong_list(value, true, false);
-    case Shape::schemas: return wrong_list(value, false, true);
+    case Shape::positive_number:
+      return wrong_number(shape, value);
+    case Shape::list:
+      return wrong_list(value, true, false);
+    case Shape::schemas:
+      return wrong_list(value, false, true);
     case Shape::schema_or_list:
       if (value.is_array()) return wrong_list(value, true, true);
       [[fallthrough]];
@@ -205,9 +213,12 @@ std::string wrong_shape(Shape shape, const bj::value& value) {
     case Shape::schema_map:
     case Shape::pattern_map:
     case Shape::names_map:
-    case Shape::dependencies: return wrong_map(shape, value);
-    case Shape::names: return wrong_names(value);
-    case Shape::types: return wrong_types(value);
+    case Shape::dependencies:
+      return wrong_map(shape, value);
+    case Shape::names:
+      return wrong_names(value);
+    case Shape::types:
+      return wrong_types(value);
     case Shape::expression:
       return value.is_string() ? wrong_expression(value.get_string()) : "has to be a regular expression in a string";
   }

@@ -16,7 +16,7 @@ enum class Shape : std::uint8_t {
   anything,
   text,
   flag,
-  count,           // a whole number, not negative
+  count,  // a whole number, not negative
   number,
   positive_number,
   list,
@@ -24,12 +24,12 @@ enum class Shape : std::uint8_t {
   schemas,         // a list of at least one
   schema_or_list,  // draft-07's items
   schema_map,
-  pattern_map,     // schemas by regular expression
-  names,           // a list of different strings
+  pattern_map,  // schemas by regular expression
+  names,        // a list of different strings
   names_map,
-  dependencies,    // schemas or names by property
+  dependencies,  // schemas or names by property
   types,
-  expression,      // a regular expression
+  expression,  // a regular expression
 };
 
 struct Keyword {

@@ -8,8 +8,9 @@
 
 namespace fabric::formats::jsonschema {
 
-// A limit of the reader, at least or at most `wanted`, against what the writer keeps: "max-length-added", "max-length-decreased", ...
-void limit_gap(const Node& reader, std::string_view keyword, std::string_view rule, std::uint64_t wanted, std::uint64_t given,
-               bool is_least, Gaps& gaps);
+// A limit of the reader, at least or at most `wanted`, against what the writer keeps: "max-length-added",
+// "max-length-decreased", ...
+void limit_gap(const Node& reader, std::string_view keyword, std::string_view rule, std::uint64_t wanted,
+               std::uint64_t given, bool is_least, Gaps& gaps);
 
 }  // namespace fabric::formats::jsonschema

@@ -4,12 +4,18 @@ namespace fabric::formats::jsonschema {
 
 Types type_of(const boost::json::value& value) {
   switch (value.kind()) {
-    case boost::json::kind::null: return kNull;
-    case boost::json::kind::bool_: return kBoolean;
-    case boost::json::kind::string: return kString;
-    case boost::json::kind::array: return kArray;
-    case boost::json::kind::object: return kObject;
-    default: return Number(value).is_integer() ? kInteger : kFraction;
+    case boost::json::kind::null:
+      return kNull;
+    case boost::json::kind::bool_:
+      return kBoolean;
+    case boost::json::kind::string:
+      return kString;
+    case boost::json::kind::array:
+      return kArray;
+    case boost::json::kind::object:
+      return kObject;
+    default:
+      return Number(value).is_integer() ? kInteger : kFraction;
   }
 }
 
@@ -31,7 +37,8 @@ std::string type_names(Types types) {
 Nodes in_place(const Node& node) {
   Nodes result;
   for (const auto& reference : node.references) result.push_back(reference.target);
-  for (const auto* list : {&node.all_of, &node.any_of, &node.one_of}) result.insert(result.end(), list->begin(), list->end());
+  for (const auto* list : {&node.all_of, &node.any_of, &node.one_of})
+    result.insert(result.end(), list->begin(), list->end());
   for (const auto* one : {node.negated, node.condition, node.consequence, node.alternative})
     if (one != nullptr) result.push_back(one);
   for (const auto& [name, schema] : node.dependent_schemas) result.push_back(schema);

@@ -1,6 +1,6 @@
 #pragma once
-// A JSON Schema ready for use: what its keywords say, spelled alike for every draft, with every $ref resolved. Built by parse_document
-// (json_schema_parse.hpp), then immutable and thread-safe.
+// A JSON Schema ready for use: what its keywords say, spelled alike for every draft, with every $ref resolved. Built by
+// parse_document (json_schema_parse.hpp), then immutable and thread-safe.
 
 #include <boost/json/value.hpp>
 #include <cstdint>
@@ -34,7 +34,7 @@ using Nodes = std::vector<const Node*>;
 // What "$id" begins: a schema whose anchors and references are its own.
 struct Resource {
   std::string uri{};
-  std::string pointer{};                                // of its root in the document
+  std::string pointer{};                                 // of its root in the document
   std::map<std::string, const Node*> anchors{};          // "$anchor" and "$dynamicAnchor"
   std::map<std::string, const Node*> dynamic_anchors{};  // "$dynamicAnchor" alone
 };
@@ -67,8 +67,9 @@ struct Node {
   std::optional<std::uint64_t> min_length{}, max_length{};
   std::optional<Pattern> pattern{};
 
-  Nodes prefix{};               // prefixItems; draft-07: the list `items`
-  const Node* items = nullptr;  // of the elements behind the prefix; draft-07: `items`, or `additionalItems` beside a list
+  Nodes prefix{};  // prefixItems; draft-07: the list `items`
+  const Node* items =
+      nullptr;  // of the elements behind the prefix; draft-07: `items`, or `additionalItems` beside a list
   const Node* contains = nullptr;
   std::optional<std::uint64_t> min_contains{}, max_contains{}, min_items{}, max_items{};
   bool unique_items = false;
@@ -86,7 +87,8 @@ struct Node {
 
   const boost::json::value* default_value = nullptr;
 
-  // Nothing but a value of these types gets past it: what `types`, const, enum and the schemas for the same value say together.
+  // Nothing but a value of these types gets past it: what `types`, const, enum and the schemas for the same value say
+  // together.
   Types possible = kAnyType;
   // `types` is all that it says.
   bool types_alone = false;
@@ -97,13 +99,13 @@ Nodes in_place(const Node& node);
 
 struct Document {
   Draft draft = Draft::draft_2020_12;
-  boost::json::value text{};         // as parsed; nodes point into it
-  boost::json::value canonical{};    // normal form, without $comment
+  boost::json::value text{};       // as parsed; nodes point into it
+  boost::json::value canonical{};  // normal form, without $comment
   std::string title{}, id{};
   std::deque<Node> nodes{};          // stable addresses
   std::deque<Resource> resources{};  // the first one is the document's
   const Node* root = nullptr;
-  bool dynamic = false;              // a $dynamicRef can mean more than one schema
+  bool dynamic = false;  // a $dynamicRef can mean more than one schema
 };
 
 }  // namespace fabric::formats::jsonschema

@@ -47,7 +47,9 @@ const bj::value* value_at(const bj::value& document, std::string_view pointer) {
     } else if (const auto* array = value->if_array()) {
       std::size_t index = 0;
       const auto read = std::from_chars(token.data(), token.data() + token.size(), index);
-      value = read.ec == std::errc{} && read.ptr == token.data() + token.size() && index < array->size() ? &(*array)[index] : nullptr;
+      value = read.ec == std::errc{} && read.ptr == token.data() + token.size() && index < array->size()
+                  ? &(*array)[index]
+                  : nullptr;
     } else {
       value = nullptr;
     }
@@ -66,7 +68,8 @@ class Parser {
     auto& resource = document_.resources.emplace_back();
     by_uri_[""] = &resource;
     if (wrong_.empty()) document_.root = schema(document_.text, "", &resource);
-    for (std::size_t i = 0; i < pending_.size() && wrong_.empty(); ++i) resolve(Pending(pending_[i]));  // a copy: more may come
+    for (std::size_t i = 0; i < pending_.size() && wrong_.empty(); ++i)
+      resolve(Pending(pending_[i]));  // a copy: more may come
     for (auto& node : document_.nodes)
       if (wrong_.empty()) settle(node, 0);
     if (wrong_.empty()) document_.canonical = normal_form(without_comments(document_.text, ""));
@@ -190,7 +193,8 @@ class Parser {
 
   bool read_value(Node& node, std::string_view name, const bj::value& value);
   bool read_count(Node& node, std::string_view name, const bj::value& value);
-  bool read_schema(Node& node, std::string_view name, const bj::value& value, const std::string& at, Resource* resource);
+  bool read_schema(Node& node, std::string_view name, const bj::value& value, const std::string& at,
+                   Resource* resource);
   bool read_map(Node& node, std::string_view name, const bj::value& value, const std::string& at, Resource* resource);
   void read_items(Node& node, std::string_view name, const bj::value& value, const std::string& at, Resource* resource);
   void resolve(const Pending& pending);
@@ -264,7 +268,7 @@ bool Parser::read_value(Node& node, std::string_view name, const bj::value& valu
 
 bool Parser::read_schema(Node& node, std::string_view name, const bj::value& value, const std::string& at,
                          Resource* resource) {
-  const std::pair<std::string_view, const Node* Node::*> single[] = {
+  const std::pair<std::string_view, const Node * Node::*> single[] = {
       {"not", &Node::negated},
       {"if", &Node::condition},
       {"then", &Node::consequence},
@@ -319,7 +323,8 @@ bool Parser::read_map(Node& node, std::string_view name, const bj::value& value,
   } else if (name == "dependencies" || name == "dependentSchemas" || name == "dependentRequired") {
     for (const auto& [key, element] : value.get_object()) {
       if (element.is_array())
-        for (const auto& property : element.get_array()) node.dependent_required[key].emplace_back(property.get_string());
+        for (const auto& property : element.get_array())
+          node.dependent_required[key].emplace_back(property.get_string());
       else
         node.dependent_schemas.emplace(key, schema(element, at + pointer_token(key), resource));
     }
@@ -372,14 +377,17 @@ void Parser::settle(Node& node, unsigned depth) {
   if (!settling_.insert(&node).second)
     return refuse(node.pointer, "refers back to itself for the same value: validation would not end");
   if (depth > kMaxChain)
-    return refuse(node.pointer, "more than " + std::to_string(kMaxChain) + " schemas refer to each other for the same value");
+    return refuse(node.pointer,
+                  "more than " + std::to_string(kMaxChain) + " schemas refer to each other for the same value");
   unsigned height = 0;
   for (const auto* child : in_place(node)) {
     settle(const_cast<Node&>(*child), depth + 1);
     if (!wrong_.empty()) return;
     height = std::max(height, heights_[child] + 1);
   }
-  if (height > kMaxChain) return refuse(node.pointer, "more than " + std::to_string(kMaxChain) + " schemas refer to each other for the same value");
+  if (height > kMaxChain)
+    return refuse(node.pointer,
+                  "more than " + std::to_string(kMaxChain) + " schemas refer to each other for the same value");
   heights_[&node] = height;
   node.possible = possible_types(node);
   settling_.erase(&node);

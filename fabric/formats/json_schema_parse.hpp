@@ -1,5 +1,6 @@
 #pragma once
-// From text to a Document: JSON, the draft, the types of keywords, regular expressions, references. Pure and thread-safe; any text is fine.
+// From text to a Document: JSON, the draft, the types of keywords, regular expressions, references. Pure and
+// thread-safe; any text is fine.
 //
 // What no draft knows is an annotation, as the drafts say. But nothing that looks like a constraint is passed over:
 //

@@ -23,16 +23,46 @@ constexpr std::string_view kNoSpace =
 
 // General categories by their long names; RE2 knows the short ones.
 constexpr std::pair<std::string_view, std::string_view> kCategories[] = {
-    {"Letter", "L"}, {"Cased_Letter", "LC"}, {"Uppercase_Letter", "Lu"}, {"Lowercase_Letter", "Ll"},
-    {"Titlecase_Letter", "Lt"}, {"Modifier_Letter", "Lm"}, {"Other_Letter", "Lo"}, {"Mark", "M"},
-    {"Nonspacing_Mark", "Mn"}, {"Spacing_Mark", "Mc"}, {"Enclosing_Mark", "Me"}, {"Number", "N"},
-    {"Decimal_Number", "Nd"}, {"digit", "Nd"}, {"Letter_Number", "Nl"}, {"Other_Number", "No"},
-    {"Punctuation", "P"}, {"punct", "P"}, {"Connector_Punctuation", "Pc"}, {"Dash_Punctuation", "Pd"},
-    {"Open_Punctuation", "Ps"}, {"Close_Punctuation", "Pe"}, {"Initial_Punctuation", "Pi"},
-    {"Final_Punctuation", "Pf"}, {"Other_Punctuation", "Po"}, {"Symbol", "S"}, {"Math_Symbol", "Sm"},
-    {"Currency_Symbol", "Sc"}, {"Modifier_Symbol", "Sk"}, {"Other_Symbol", "So"}, {"Separator", "Z"},
-    {"Space_Separator", "Zs"}, {"Line_Separator", "Zl"}, {"Paragraph_Separator", "Zp"}, {"Other", "C"},
-    {"Control", "Cc"}, {"cntrl", "Cc"}, {"Format", "Cf"}, {"Surrogate", "Cs"}, {"Private_Use", "Co"},
+    {"Letter", "L"},
+    {"Cased_Letter", "LC"},
+    {"Uppercase_Letter", "Lu"},
+    {"Lowercase_Letter", "Ll"},
+    {"Titlecase_Letter", "Lt"},
+    {"Modifier_Letter", "Lm"},
+    {"Other_Letter", "Lo"},
+    {"Mark", "M"},
+    {"Nonspacing_Mark", "Mn"},
+    {"Spacing_Mark", "Mc"},
+    {"Enclosing_Mark", "Me"},
+    {"Number", "N"},
+    {"Decimal_Number", "Nd"},
+    {"digit", "Nd"},
+    {"Letter_Number", "Nl"},
+    {"Other_Number", "No"},
+    {"Punctuation", "P"},
+    {"punct", "P"},
+    {"Connector_Punctuation", "Pc"},
+    {"Dash_Punctuation", "Pd"},
+    {"Open_Punctuation", "Ps"},
+    {"Close_Punctuation", "Pe"},
+    {"Initial_Punctuation", "Pi"},
+    {"Final_Punctuation", "Pf"},
+    {"Other_Punctuation", "Po"},
+    {"Symbol", "S"},
+    {"Math_Symbol", "Sm"},
+    {"Currency_Symbol", "Sc"},
+    {"Modifier_Symbol", "Sk"},
+    {"Other_Symbol", "So"},
+    {"Separator", "Z"},
+    {"Space_Separator", "Zs"},
+    {"Line_Separator", "Zl"},
+    {"Paragraph_Separator", "Zp"},
+    {"Other", "C"},
+    {"Control", "Cc"},
+    {"cntrl", "Cc"},
+    {"Format", "Cf"},
+    {"Surrogate", "Cs"},
+    {"Private_Use", "Co"},
 };
 
 std::string code_point(std::uint32_t value) {
@@ -59,14 +89,18 @@ class Translator {
 
   void step() {
     switch (in_[at_]) {
-      case '\\': return escape(false);
-      case '[': return character_class();
-      case '(': return group();
+      case '\\':
+        return escape(false);
+      case '[':
+        return character_class();
+      case '(':
+        return group();
       case '.':
         ++at_;
         out_ += R"([^\n\r\x{2028}\x{2029}])";
         return;
-      default: out_ += in_[at_++];
+      default:
+        out_ += in_[at_++];
     }
   }
 
@@ -114,15 +148,26 @@ class Translator {
     if (++at_ >= in_.size()) return refuse("a backslash stands at the end");
     const char letter = in_[at_++];
     switch (letter) {
-      case 'd': case 'D': case 'w': case 'W': case 't': case 'n': case 'r': case 'f': case 'v':
+      case 'd':
+      case 'D':
+      case 'w':
+      case 'W':
+      case 't':
+      case 'n':
+      case 'r':
+      case 'f':
+      case 'v':
         (out_ += '\\') += letter;
         return;
-      case 's': case 'S':
+      case 's':
+      case 'S':
         if (!in_class) out_ += '[';
         out_ += letter == 's' ? kSpace : kNoSpace;
         if (!in_class) out_ += ']';
         return;
-      case 'b': out_ += in_class ? R"(\x{8})" : R"(\b)"; return;
+      case 'b':
+        out_ += in_class ? R"(\x{8})" : R"(\b)";
+        return;
       case 'B':
         if (in_class) return refuse("\\B stands in a character class");
         out_ += R"(\B)";
@@ -132,14 +177,21 @@ class Translator {
         out_ += R"(\x{0})";
         return;
       case 'c':
-        if (at_ >= in_.size() || ((in_[at_] | 0x20) < 'a' || (in_[at_] | 0x20) > 'z')) return refuse("\\c needs a letter");
+        if (at_ >= in_.size() || ((in_[at_] | 0x20) < 'a' || (in_[at_] | 0x20) > 'z'))
+          return refuse("\\c needs a letter");
         out_ += code_point(static_cast<std::uint32_t>(in_[at_++] & 0x1f));
         return;
-      case 'x': return literal(hexadecimal(2));
-      case 'u': return unicode();
-      case 'p': case 'P': return property(letter);
-      case 'k': return refuse("back-references are not supported: they need backtracking");
-      default: return punctuation(letter);
+      case 'x':
+        return literal(hexadecimal(2));
+      case 'u':
+        return unicode();
+      case 'p':
+      case 'P':
+        return property(letter);
+      case 'k':
+        return refuse("back-references are not supported: they need backtracking");
+      default:
+        return punctuation(letter);
     }
   }
 
@@ -157,8 +209,9 @@ class Translator {
   std::optional<std::uint32_t> hexadecimal(std::size_t digits) {
     std::uint32_t value = 0;
     for (std::size_t i = 0; i < digits; ++i, ++at_) {
-      const auto digit = at_ < in_.size() ? std::string_view("0123456789abcdef").find(static_cast<char>(in_[at_] | 0x20))
-                                          : std::string_view::npos;
+      const auto digit = at_ < in_.size()
+                             ? std::string_view("0123456789abcdef").find(static_cast<char>(in_[at_] | 0x20))
+                             : std::string_view::npos;
       if (digit == std::string_view::npos) {
         refuse("a hexadecimal escape is too short");
         return std::nullopt;
@@ -171,7 +224,8 @@ class Translator {
   void unicode() {
     if (starts("{")) {
       const auto end = in_.find('}', at_);
-      if (end == std::string_view::npos || end - at_ < 2 || end - at_ > 7) return refuse("\\u{...} needs 1 to 6 digits");
+      if (end == std::string_view::npos || end - at_ < 2 || end - at_ > 7)
+        return refuse("\\u{...} needs 1 to 6 digits");
       const auto digits = end - ++at_;
       const auto value = hexadecimal(digits);
       ++at_;

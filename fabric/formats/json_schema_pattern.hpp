@@ -1,7 +1,7 @@
 #pragma once
-// Regular expressions of schemas: the syntax of ECMA-262 (with the flag u), matched by RE2 in time linear in the text and bounded memory, so a
-// payload cannot make them run long or deep. What needs backtracking (back-references, look-around) is refused.
-// Immutable and thread-safe.
+// Regular expressions of schemas: the syntax of ECMA-262 (with the flag u), matched by RE2 in time linear in the text
+// and bounded memory, so a payload cannot make them run long or deep. What needs backtracking (back-references,
+// look-around) is refused. Immutable and thread-safe.
 
 #include <memory>
 #include <string>

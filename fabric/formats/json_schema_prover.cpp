@@ -37,8 +37,8 @@ void Gaps::add(std::string path, std::string rule, const std::function<std::stri
   if (!known) words_->push_back({.path = std::move(path), .rule = std::move(rule), .message = message()});
 }
 
-// Runs the proof of a claim, unless it is known or open. A claim that rests on one that is still open is remembered with it, and
-// forgotten if that one fails.
+// Runs the proof of a claim, unless it is known or open. A claim that rests on one that is still open is remembered
+// with it, and forgotten if that one fails.
 bool Prover::prove(Key key, const std::function<bool()>& proof) {
   if (const auto known = proven_.find(key); known != proven_.end()) {
     if (!open_.empty()) open_.back().rests_on = std::min(open_.back().rests_on, known->second);
@@ -68,7 +68,8 @@ bool Prover::close(bool proven) {
   const auto index = open_.size();
   if (!proven) {
     for (std::size_t i = claim.trail; i < trail_.size(); ++i)
-      if (const auto known = proven_.find(trail_[i]); known != proven_.end() && known->second != kNothing) proven_.erase(known);
+      if (const auto known = proven_.find(trail_[i]); known != proven_.end() && known->second != kNothing)
+        proven_.erase(known);
     trail_.resize(claim.trail);
     unproven_.insert(std::move(claim.key));
     return false;
@@ -76,7 +77,8 @@ bool Prover::close(bool proven) {
   const bool stands = claim.rests_on >= index;  // on nothing below itself
   if (stands) {
     for (std::size_t i = claim.trail; i < trail_.size(); ++i)
-      if (const auto known = proven_.find(trail_[i]); known != proven_.end() && known->second >= index) known->second = kNothing;
+      if (const auto known = proven_.find(trail_[i]); known != proven_.end() && known->second >= index)
+        known->second = kNothing;
     proven_[std::move(claim.key)] = kNothing;
   } else {
     for (std::size_t i = claim.trail; i < trail_.size(); ++i)
@@ -93,10 +95,12 @@ bool Prover::implies(const Facts& writer, const Node& reader) {
   if (reader.always == true || writer.never || writer.has(&reader)) return true;
   return prove(key_of(writer, &reader), [&] {
     if (reader.always == false) return empty(writer);
-    if (std::any_of(writer.holds.begin(), writer.holds.end(), [&](const auto* node) { return same(*node, reader); })) return true;
+    if (std::any_of(writer.holds.begin(), writer.holds.end(), [&](const auto* node) { return same(*node, reader); }))
+      return true;
     if (empty(writer)) return true;
     if (const auto values = values_of(writer))
-      return std::all_of(values->begin(), values->end(), [&](const auto& value) { return is_valid(reader, value, work_) == true; });
+      return std::all_of(values->begin(), values->end(),
+                         [&](const auto& value) { return is_valid(reader, value, work_) == true; });
     return std::all_of(std::begin(kParts), std::end(kParts), [&](Part part) { return proves(writer, reader, part); });
   });
 }
@@ -111,13 +115,15 @@ bool Prover::proves(const Facts& writer, const Node& reader, Part part) {
   }
   // What $ref and allOf want looks for cases by itself.
   if (part == Part::type || part == Part::conjunction) return false;
-  const bool by_type = part == Part::any_of || part == Part::one_of || part == Part::negation || part == Part::condition || part == Part::values;
+  const bool by_type = part == Part::any_of || part == Part::one_of || part == Part::negation ||
+                       part == Part::condition || part == Part::values;
   const auto cases = cases_of(writer, by_type);
   ++depth_;
   const bool all = !cases.empty() && std::all_of(cases.begin(), cases.end(), [&](const Facts& one) {
     if (empty(one)) return true;
     if (const auto values = values_of(one))
-      return std::all_of(values->begin(), values->end(), [&](const auto& value) { return is_valid(reader, value, work_) == true; });
+      return std::all_of(values->begin(), values->end(),
+                         [&](const auto& value) { return is_valid(reader, value, work_) == true; });
     return proves(one, reader, part);
   });
   --depth_;
@@ -133,7 +139,8 @@ bool Prover::is_empty(const Facts& facts) {
   const auto types = types_of(facts);
   if (types == 0) return true;
   if (const auto values = values_of(facts)) return values->empty();
-  if (std::any_of(facts.fails.begin(), facts.fails.end(), [&](const auto* node) { return implies(facts, *node); })) return true;
+  if (std::any_of(facts.fails.begin(), facts.fails.end(), [&](const auto* node) { return implies(facts, *node); }))
+    return true;
   if ((types & ~(kObject | kArray)) == 0 && ((types & kObject) == 0 || objects_empty(facts)) &&
       ((types & kArray) == 0 || arrays_empty(facts)))
     return true;
@@ -147,7 +154,8 @@ std::optional<std::vector<bj::value>> Prover::values_of(const Facts& facts) {
     if (node->constant != nullptr) values = {*node->constant};
     if (node->enumeration != nullptr && !values) values.emplace(node->enumeration->begin(), node->enumeration->end());
   }
-  if (const auto types = types_of(facts); !values && (types & ~(kNull | kBoolean)) == 0) values = {nullptr, false, true};
+  if (const auto types = types_of(facts); !values && (types & ~(kNull | kBoolean)) == 0)
+    values = {nullptr, false, true};
   if (!values) return std::nullopt;
   std::erase_if(*values, [&](const auto& value) {
     const auto is = [&](const Node* node, bool valid) { return is_valid(*node, value, work_) == valid; };
@@ -183,17 +191,27 @@ void Prover::gaps_of(const Facts& writer, const Node& reader, Part part, Gaps& g
   const auto types = types_of(writer);
   const auto only = [&](Types type) { return types == type ? writer : writer.with({words_.type(type)}); };
   switch (part) {
-    case Part::type: return type_gaps(writer, reader, gaps);
-    case Part::values: return value_gaps(writer, reader, gaps);
+    case Part::type:
+      return type_gaps(writer, reader, gaps);
+    case Part::values:
+      return value_gaps(writer, reader, gaps);
     case Part::any_of:
-    case Part::one_of: return choice_gaps(writer, reader, part, gaps);
-    case Part::negation: return negation_gaps(writer, reader, gaps);
-    case Part::condition: return condition_gaps(writer, reader, gaps);
-    case Part::conjunction: break;
-    case Part::number: return (types & kNumber) != 0 ? number_gaps(writer, reader, gaps) : void();
-    case Part::string: return (types & kString) != 0 ? string_gaps(writer, reader, gaps) : void();
-    case Part::array: return (types & kArray) != 0 ? array_gaps(only(kArray), reader, gaps) : void();
-    case Part::object: return (types & kObject) != 0 ? object_gaps(only(kObject), reader, gaps) : void();
+    case Part::one_of:
+      return choice_gaps(writer, reader, part, gaps);
+    case Part::negation:
+      return negation_gaps(writer, reader, gaps);
+    case Part::condition:
+      return condition_gaps(writer, reader, gaps);
+    case Part::conjunction:
+      break;
+    case Part::number:
+      return (types & kNumber) != 0 ? number_gaps(writer, reader, gaps) : void();
+    case Part::string:
+      return (types & kString) != 0 ? string_gaps(writer, reader, gaps) : void();
+    case Part::array:
+      return (types & kArray) != 0 ? array_gaps(only(kArray), reader, gaps) : void();
+    case Part::object:
+      return (types & kObject) != 0 ? object_gaps(only(kObject), reader, gaps) : void();
   }
   Nodes wanted = reader.all_of;
   for (const auto& reference : reader.references) wanted.push_back(reference.target);
@@ -210,9 +228,8 @@ void Prover::gaps_of(const Facts& writer, const Node& reader, Part part, Gaps& g
 void Prover::explain(const Facts& writer, const Node& reader, Gaps& gaps) {
   if (!explained_.insert(key_of(writer, &reader)).second || depth_ >= kMaxNesting) return;
   if (reader.always == false)
-    return gaps.add(reader.pointer, "never-valid", [&] {
-      return "the reader allows no value here, the writer " + type_names(types_of(writer));
-    });
+    return gaps.add(reader.pointer, "never-valid",
+                    [&] { return "the reader allows no value here, the writer " + type_names(types_of(writer)); });
   ++depth_;
   if (const auto values = values_of(writer))
     explain_values(writer, *values, reader, gaps);

@@ -1,11 +1,12 @@
 #pragma once
-// Proves that every value for which a writer's schemas hold is valid under a reader's schema. One-sided: what is proven is so, but not all
-// that is so is proven (two regular expressions are compared as text, for example). Always ends: by a budget, at the latest.
+// Proves that every value for which a writer's schemas hold is valid under a reader's schema. One-sided: what is proven
+// is so, but not all that is so is proven (two regular expressions are compared as text, for example). Always ends: by
+// a budget, at the latest.
 //
-// How: a reader's schema is a conjunction of keywords, so each is proven by itself (gaps): from what the writer's schemas say together, or else in
-// each case that they allow (Facts, cases_of). Few values (enum, const, boolean, null) are simply validated. Recursive schemas: a
-// claim that is met again inside its own proof, deeper in the value, holds by induction over the depth of values; met again for the
-// same value it is circular, and counts as unproven.
+// How: a reader's schema is a conjunction of keywords, so each is proven by itself (gaps): from what the writer's
+// schemas say together, or else in each case that they allow (Facts, cases_of). Few values (enum, const, boolean, null)
+// are simply validated. Recursive schemas: a claim that is met again inside its own proof, deeper in the value, holds
+// by induction over the depth of values; met again for the same value it is circular, and counts as unproven.
 //
 // One prover per comparison, one thread.
 
@@ -24,9 +25,22 @@
 namespace fabric::formats::jsonschema {
 
 // Parts of a schema that are proven one by one.
-enum class Part : std::uint8_t { type, values, conjunction, any_of, one_of, negation, condition, number, string, array, object };
-inline constexpr Part kParts[] = {Part::type, Part::values, Part::conjunction, Part::any_of, Part::one_of, Part::negation,
-                                  Part::condition, Part::number, Part::string, Part::array, Part::object};
+enum class Part : std::uint8_t {
+  type,
+  values,
+  conjunction,
+  any_of,
+  one_of,
+  negation,
+  condition,
+  number,
+  string,
+  array,
+  object
+};
+inline constexpr Part kParts[] = {Part::type,   Part::values,   Part::conjunction, Part::any_of,
+                                  Part::one_of, Part::negation, Part::condition,   Part::number,
+                                  Part::string, Part::array,    Part::object};
 
 // What a part leaves unproven: only whether there is something, or all of it in words.
 class Gaps {
@@ -56,9 +70,9 @@ class Prover {
   using Key = std::vector<const void*>;
   struct Open {
     Key key;
-    unsigned level;              // how deep in the value
-    std::size_t trail;           // claims before it
-    std::size_t rests_on;        // the lowest open claim that was taken for granted on the way
+    unsigned level;        // how deep in the value
+    std::size_t trail;     // claims before it
+    std::size_t rests_on;  // the lowest open claim that was taken for granted on the way
   };
   bool prove(Key key, const std::function<bool()>& proof);
   bool close(bool proven);
@@ -68,7 +82,8 @@ class Prover {
   bool arrays_empty(const Facts& facts);
   // The values that there are, if these are few enough to be listed.
   std::optional<std::vector<boost::json::value>> values_of(const Facts& facts);
-  void explain_values(const Facts& writer, const std::vector<boost::json::value>& values, const Node& reader, Gaps& gaps);
+  void explain_values(const Facts& writer, const std::vector<boost::json::value>& values, const Node& reader,
+                      Gaps& gaps);
   void explain_part(const Facts& writer, const Node& reader, Part part, Gaps& gaps);
 
   // One level deeper in the value.
@@ -89,7 +104,8 @@ class Prover {
   void object_gaps(const Facts& writer, const Node& reader, Gaps& gaps);
   void required_gaps(const Facts& writer, const Node& reader, Gaps& gaps);
   void member_gaps(const Facts& writer, const Node& reader, const ObjectView& wanted, Gaps& gaps);
-  void property_gaps(const Facts& writer, const Node& reader, const ObjectView& wanted, const std::string& name, Gaps& gaps);
+  void property_gaps(const Facts& writer, const Node& reader, const ObjectView& wanted, const std::string& name,
+                     Gaps& gaps);
   void other_member_gaps(const Facts& writer, const Node& reader, const ObjectView& wanted, Gaps& gaps);
   void name_gaps(const Facts& writer, const Node& reader, Gaps& gaps);
   void dependency_gaps(const Facts& writer, const Node& reader, Gaps& gaps);
@@ -103,7 +119,8 @@ class Prover {
 
   // Arrays (json_schema_arrays.cpp).
   void array_gaps(const Facts& writer, const Node& reader, Gaps& gaps);
-  void element_gaps(const Facts& writer, const Node& reader, const ArrayView& wanted, std::string_view keyword, Gaps& gaps);
+  void element_gaps(const Facts& writer, const Node& reader, const ArrayView& wanted, std::string_view keyword,
+                    Gaps& gaps);
   void contains_gaps(const Facts& writer, const Node& reader, Gaps& gaps);
   bool contains_at_least(const Facts& writer, const Node& reader, std::uint64_t least);
   bool contains_at_most(const Facts& writer, const Node& reader, std::uint64_t most);

@@ -1,5 +1,5 @@
-// Whether two schemas say the same in the same words. What the prover cannot prove (regular expressions, unevaluatedProperties beside anyOf) it
-// accepts at least when nothing changed.
+// Whether two schemas say the same in the same words. What the prover cannot prove (regular expressions,
+// unevaluatedProperties beside anyOf) it accepts at least when nothing changed.
 #include <algorithm>
 
 #include "fabric/formats/json_schema_prover.hpp"
@@ -10,7 +10,8 @@ namespace {
 constexpr unsigned kMaxDepth = 500;
 
 bool same_values(const Node& a, const Node& b) {
-  const auto same_constant = (a.constant == nullptr) == (b.constant == nullptr) && (a.constant == nullptr || equal(*a.constant, *b.constant));
+  const auto same_constant =
+      (a.constant == nullptr) == (b.constant == nullptr) && (a.constant == nullptr || equal(*a.constant, *b.constant));
   const auto same_list = (a.enumeration == nullptr) == (b.enumeration == nullptr) &&
                          (a.enumeration == nullptr || std::equal(a.enumeration->begin(), a.enumeration->end(),
                                                                  b.enumeration->begin(), b.enumeration->end(), equal));
@@ -46,8 +47,10 @@ std::optional<std::vector<std::pair<const Node*, const Node*>>> pairs_of(const N
     if ((a.*member).size() != (b.*member).size()) return std::nullopt;
     for (std::size_t i = 0; i < (a.*member).size(); ++i) pairs.emplace_back((a.*member)[i], (b.*member)[i]);
   }
-  if (a.references.size() != b.references.size() || a.pattern_properties.size() != b.pattern_properties.size()) return std::nullopt;
-  for (std::size_t i = 0; i < a.references.size(); ++i) pairs.emplace_back(a.references[i].target, b.references[i].target);
+  if (a.references.size() != b.references.size() || a.pattern_properties.size() != b.pattern_properties.size())
+    return std::nullopt;
+  for (std::size_t i = 0; i < a.references.size(); ++i)
+    pairs.emplace_back(a.references[i].target, b.references[i].target);
   for (std::size_t i = 0; i < a.pattern_properties.size(); ++i) {
     if (a.pattern_properties[i].pattern.text() != b.pattern_properties[i].pattern.text()) return std::nullopt;
     pairs.emplace_back(a.pattern_properties[i].schema, b.pattern_properties[i].schema);
@@ -76,7 +79,8 @@ bool Prover::same(const Node& a, const Node& b) {
 }
 
 // Pairs that are being compared already count as the same: a difference shows elsewhere, if there is one.
-bool Prover::same_below(const Node& a, const Node& b, std::set<std::pair<const Node*, const Node*>>& assumed, unsigned depth) {
+bool Prover::same_below(const Node& a, const Node& b, std::set<std::pair<const Node*, const Node*>>& assumed,
+                        unsigned depth) {
   const std::pair pair(&a, &b);
   if (same_.contains(pair)) return true;
   if (different_.contains(pair) || depth > kMaxDepth) return false;
@@ -84,9 +88,9 @@ bool Prover::same_below(const Node& a, const Node& b, std::set<std::pair<const N
   if (!same_values(a, b) || !same_limits(a, b)) return false;
   const auto pairs = pairs_of(a, b);
   return pairs && std::all_of(pairs->begin(), pairs->end(), [&](const auto& one) {
-    if (one.first == nullptr || one.second == nullptr) return one.first == one.second;
-    return same_below(*one.first, *one.second, assumed, depth + 1);
-  });
+           if (one.first == nullptr || one.second == nullptr) return one.first == one.second;
+           return same_below(*one.first, *one.second, assumed, depth + 1);
+         });
 }
 
 }  // namespace fabric::formats::jsonschema

@@ -63,8 +63,8 @@ std::string merged(const Parts& base, std::string_view path) {
 
 std::string resolve_uri(std::string_view base_uri, std::string_view reference) {
   const auto base = split(base_uri), other = split(reference);
-  const auto join = [](std::string_view scheme, std::string_view authority, std::string_view path, std::string_view query,
-                       std::string_view fragment) {
+  const auto join = [](std::string_view scheme, std::string_view authority, std::string_view path,
+                       std::string_view query, std::string_view fragment) {
     std::string result;
     for (const auto part : {scheme, authority, path, query, fragment}) result += part;
     return result;

@@ -52,7 +52,9 @@ class Validator {
   }
   bool exhausted() const { return exhausted_; }
   std::size_t work() const { return work_; }
-  std::string why() const { return exhausted_ ? "validation takes too deep or too much work; the payload is refused" : why_; }
+  std::string why() const {
+    return exhausted_ ? "validation takes too deep or too much work; the payload is refused" : why_;
+  }
 
  private:
   // The first failure, unless it is one of an attempt.
@@ -60,8 +62,8 @@ class Validator {
     if (attempts_ != 0 || !why_.empty()) return false;
     auto pointer = pointer_of(&place);
     if (pointer.empty()) pointer = "the payload";
-    why_ = pointer + ": " + std::string(keyword) + ": " + what + " (schema: " + (node.pointer.empty() ? "" : node.pointer) +
-           pointer_token(keyword) + ")";
+    why_ = pointer + ": " + std::string(keyword) + ": " + what +
+           " (schema: " + (node.pointer.empty() ? "" : node.pointer) + pointer_token(keyword) + ")";
     return false;
   }
 
@@ -97,10 +99,10 @@ class Validator {
   }
 
   bool check_keywords(const Node& node, const bj::value& value, const Place& place, Seen* seen) {
-    if (node.always)
-      return *node.always || fail(node, "false", place, "nothing is allowed here");
+    if (node.always) return *node.always || fail(node, "false", place, "nothing is allowed here");
     if (node.types && (*node.types & type_of(value)) == 0)
-      return fail(node, "type", place, "is of type " + type_names(type_of(value)) + ", has to be " + type_names(*node.types));
+      return fail(node, "type", place,
+                  "is of type " + type_names(type_of(value)) + ", has to be " + type_names(*node.types));
     if (node.constant != nullptr && !equal(value, *node.constant))
       return fail(node, "const", place, "has to be " + json::print(*node.constant));
     if (node.enumeration != nullptr && !listed(*node.enumeration, value))
@@ -194,7 +196,8 @@ bool Validator::check_contains(const Node& node, const bj::array& array, const P
   const auto least = node.min_contains.value_or(1);
   const auto is = std::to_string(found) + " elements match, ";
   if (found < least)
-    return fail(node, node.min_contains ? "minContains" : "contains", place, is + "at least " + std::to_string(least) + " have to");
+    return fail(node, node.min_contains ? "minContains" : "contains", place,
+                is + "at least " + std::to_string(least) + " have to");
   if (node.max_contains && found > *node.max_contains)
     return fail(node, "maxContains", place, is + "at most " + std::to_string(*node.max_contains) + " may");
   return true;
@@ -251,7 +254,8 @@ bool Validator::check_dependencies(const Node& node, const bj::value& value, con
     if (!object.contains(name)) continue;
     for (const auto& other : others)
       if (!object.contains(other))
-        return fail(node, "dependentRequired", place, json::quote(other) + " is missing, which " + json::quote(name) + " needs");
+        return fail(node, "dependentRequired", place,
+                    json::quote(other) + " is missing, which " + json::quote(name) + " needs");
   }
   return std::all_of(node.dependent_schemas.begin(), node.dependent_schemas.end(), [&](const auto& dependency) {
     return !object.contains(dependency.first) || check(*dependency.second, value, place, seen);
@@ -261,7 +265,8 @@ bool Validator::check_dependencies(const Node& node, const bj::value& value, con
 const Node& Validator::target_of(const Reference& reference) const {
   if (reference.dynamic_anchor.empty()) return *reference.target;
   for (const auto* resource : resources_)
-    if (const auto anchor = resource->dynamic_anchors.find(reference.dynamic_anchor); anchor != resource->dynamic_anchors.end())
+    if (const auto anchor = resource->dynamic_anchors.find(reference.dynamic_anchor);
+        anchor != resource->dynamic_anchors.end())
       return *anchor->second;
   return *reference.target;
 }
@@ -294,7 +299,8 @@ bool Validator::check_choice(const Node& node, const bj::value& value, const Pla
     if (attempt(*node.one_of[i], value, place, seen)) (matches++ == 0 ? first : second) = i;
   if (matches == 0)
     return fail(node, "oneOf", place, "is none of " + std::to_string(node.one_of.size()) + " alternatives");
-  return matches == 1 || fail(node, "oneOf", place, "is both alternative " + std::to_string(first) + " and " + std::to_string(second));
+  return matches == 1 ||
+         fail(node, "oneOf", place, "is both alternative " + std::to_string(first) + " and " + std::to_string(second));
 }
 
 bool Validator::check_unevaluated(const Node& node, const bj::value& value, const Place& place, Seen& seen) {

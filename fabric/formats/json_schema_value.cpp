@@ -59,7 +59,8 @@ std::strong_ordering operator<=>(const Number& a, const Number& b) {
   }
   if (!a.whole_ && !b.whole_) return order(a.real_, b.real_);
   if (!a.whole_) return 0 <=> (b <=> a);
-  // A double that is not whole lies below 2^53, or it is beyond 64 bits: rounding a large integer cannot change the order.
+  // A double that is not whole lies below 2^53, or it is beyond 64 bits: rounding a large integer cannot change the
+  // order.
   if (a.magnitude_ >= kTwo53 && std::abs(b.real_) < static_cast<double>(kTwo53))
     return a.negative_ ? std::strong_ordering::less : std::strong_ordering::greater;
   if (std::abs(b.real_) >= kTwo64) return b.real_ > 0 ? std::strong_ordering::less : std::strong_ordering::greater;
@@ -105,13 +106,9 @@ bool Number::is_multiple_of(const Number& divisor) const {
 
 bool Number::is_integer() const noexcept { return whole_ || std::abs(real_) >= kTwo64; }
 
-Number Number::ceiling() const {
-  return is_integer() ? *this : Number(bj::value(std::ceil(real_)));
-}
+Number Number::ceiling() const { return is_integer() ? *this : Number(bj::value(std::ceil(real_))); }
 
-Number Number::floor() const {
-  return is_integer() ? *this : Number(bj::value(std::floor(real_)));
-}
+Number Number::floor() const { return is_integer() ? *this : Number(bj::value(std::floor(real_))); }
 
 std::optional<Number> Number::next() const {
   auto result = *this;
@@ -191,7 +188,8 @@ std::size_t find_oversized_number(std::string_view text) {
       if (digits.find_first_of(".eE") == std::string_view::npos) {
         const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), magnitude);
         if (read.ec != std::errc{} || (number[0] == '-' && magnitude > std::uint64_t{1} << 63)) return at;
-      } else if (std::from_chars(digits.data(), digits.data() + digits.size(), real).ec == std::errc::result_out_of_range &&
+      } else if (std::from_chars(digits.data(), digits.data() + digits.size(), real).ec ==
+                     std::errc::result_out_of_range &&
                  std::strtod(std::string(digits).c_str(), nullptr) != 0) {  // too small is zero
         return at;
       }
@@ -202,8 +200,8 @@ std::size_t find_oversized_number(std::string_view text) {
 }
 
 std::size_t code_points(std::string_view utf8) noexcept {
-  return static_cast<std::size_t>(
-      std::count_if(utf8.begin(), utf8.end(), [](char byte) { return (static_cast<unsigned char>(byte) & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(std::count_if(
+      utf8.begin(), utf8.end(), [](char byte) { return (static_cast<unsigned char>(byte) & 0xc0) != 0x80; }));
 }
 
 std::string pointer_token(std::string_view key) {

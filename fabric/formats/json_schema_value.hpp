@@ -1,8 +1,10 @@
 #pragma once
-// JSON values as JSON Schema sees them: 1, 1.0 and 1e0 are one number, the order of keys means nothing. Pure functions, thread-safe.
+// JSON values as JSON Schema sees them: 1, 1.0 and 1e0 are one number, the order of keys means nothing. Pure functions,
+// thread-safe.
 //
-// Numbers are what Boost.JSON holds: 64-bit integers, else doubles. A double stands for its shortest decimal text (0.1 is one
-// tenth), as whoever wrote it meant it; a whole one below 2^64 for its exact value. So comparing and dividing are exact.
+// Numbers are what Boost.JSON holds: 64-bit integers, else doubles. A double stands for its shortest decimal text (0.1
+// is one tenth), as whoever wrote it meant it; a whole one below 2^64 for its exact value. So comparing and dividing
+// are exact.
 
 #include <boost/json/value.hpp>
 #include <compare>
@@ -50,11 +52,12 @@ class Number {
   double real_ = 0;
 };
 
-// The value in its normal form: numbers as Number::json(), keys in byte order. Equal values have equal normal forms, which print equally.
+// The value in its normal form: numbers as Number::json(), keys in byte order. Equal values have equal normal forms,
+// which print equally.
 boost::json::value normal_form(const boost::json::value& value);
 bool equal(const boost::json::value& a, const boost::json::value& b);
-// Offset of a number in JSON text that has been parsed which this process cannot hold: an integer beyond 64 bits, or one beyond a
-// double; npos: there is none.
+// Offset of a number in JSON text that has been parsed which this process cannot hold: an integer beyond 64 bits, or
+// one beyond a double; npos: there is none.
 std::size_t find_oversized_number(std::string_view text);
 std::size_t code_points(std::string_view utf8) noexcept;
 // A key as a token of a JSON pointer (RFC 6901), with the '/' in front of it.

@@ -16,7 +16,8 @@ using contract::Schema;
 // In memory of exactly its size, so that a sanitizer sees the first byte read behind it.
 class Exact {
  public:
-  explicit Exact(std::span<const std::uint8_t> bytes) : size_(bytes.size()), data_(std::make_unique<char[]>(bytes.size())) {
+  explicit Exact(std::span<const std::uint8_t> bytes)
+      : size_(bytes.size()), data_(std::make_unique<char[]>(bytes.size())) {
     if (size_ != 0) std::memcpy(data_.get(), bytes.data(), size_);
   }
   std::string_view text() const { return {data_.get(), size_}; }
@@ -79,23 +80,61 @@ std::vector<std::vector<std::uint8_t>> json_schema_seeds() {
   };
   return {
       seed(R"({"type":"integer","minimum":1})", R"({"type":["number","null"],"exclusiveMinimum":0.5})", "3"),
-      seed(R"({"properties":{"a":{"$ref":"#"}},"required":["a"],"additionalProperties":false})", R"({"items":{"$ref":"#/$defs/x"},"$defs":{"x":{"pattern":"^(a|b)*$"}}})",
-           R"({"a":{"a":{}}})"),
-      seed(R"({"$schema":"http://json-schema.org/draft-07/schema#","items":[{"const":1}],"additionalItems":{"enum":["a"]},"dependencies":{"a":["b"]}})",
-           R"({"prefixItems":[true],"contains":{"type":"string"},"minContains":0,"unevaluatedItems":false})", R"([1,"a"])"),
-      seed(R"({"oneOf":[{"properties":{"k":{"const":1}},"required":["k"]},{"not":{"required":["k"]}}],"unevaluatedProperties":{"type":"null"}})",
-           R"({"if":{"required":["k"]},"then":{"minProperties":1},"else":{"propertyNames":{"maxLength":3}},"multipleOf":0.01})", R"({"k":1,"z":null})"),
-      seed(R"({"$id":"a","$dynamicAnchor":"n","$ref":"b","$defs":{"b":{"$id":"b","$dynamicAnchor":"n","additionalProperties":{"$dynamicRef":"#n"}}}})", "true",
-           R"({"x":{}})"),
+      seed(R"({"properties":{"a":{"$ref":"#"}},"required":["a"],"additionalProperties":false})",
+           R"({"items":{"$ref":"#/$defs/x"},"$defs":{"x":{"pattern":"^(a|b)*$"}}})", R"({"a":{"a":{}}})"),
+      seed(
+          R"({"$schema":"http://json-schema.org/draft-07/schema#","items":[{"const":1}],"additionalItems":{"enum":["a"]},"dependencies":{"a":["b"]}})",
+          R"({"prefixItems":[true],"contains":{"type":"string"},"minContains":0,"unevaluatedItems":false})",
+          R"([1,"a"])"),
+      seed(
+          R"({"oneOf":[{"properties":{"k":{"const":1}},"required":["k"]},{"not":{"required":["k"]}}],"unevaluatedProperties":{"type":"null"}})",
+          R"({"if":{"required":["k"]},"then":{"minProperties":1},"else":{"propertyNames":{"maxLength":3}},"multipleOf":0.01})",
+          R"({"k":1,"z":null})"),
+      seed(
+          R"({"$id":"a","$dynamicAnchor":"n","$ref":"b","$defs":{"b":{"$id":"b","$dynamicAnchor":"n","additionalProperties":{"$dynamicRef":"#n"}}}})",
+          "true", R"({"x":{}})"),
   };
 }
 
 const std::vector<std::string>& json_schema_words() {
   static const std::vector<std::string> words = {
-      "\"type\":", "\"integer\"", "\"object\"", "\"array\"", "{\"$ref\":\"#\"}", "\"not\":", "\"anyOf\":[", "\"oneOf\":[", "\"allOf\":[", "\"if\":", "\"then\":",
-      "\"properties\":{\"a\":", "\"items\":", "\"prefixItems\":[", "\"contains\":", "\"unevaluatedProperties\":", "\"patternProperties\":{\"^a\":", "\"required\":[\"a\"]",
-      "\"dependentSchemas\":{\"a\":", "\"minimum\":", "\"multipleOf\":", "\"pattern\":\"[", "\\\\p{L}", "1e308", "-0.0", "18446744073709551615", "true", "false", "null", "{}", "[]",
-      "{", "}", "[", "]", ",", "\"\\ud83d\\ude00\"",
+      "\"type\":",
+      "\"integer\"",
+      "\"object\"",
+      "\"array\"",
+      "{\"$ref\":\"#\"}",
+      "\"not\":",
+      "\"anyOf\":[",
+      "\"oneOf\":[",
+      "\"allOf\":[",
+      "\"if\":",
+      "\"then\":",
+      "\"properties\":{\"a\":",
+      "\"items\":",
+      "\"prefixItems\":[",
+      "\"contains\":",
+      "\"unevaluatedProperties\":",
+      "\"patternProperties\":{\"^a\":",
+      "\"required\":[\"a\"]",
+      "\"dependentSchemas\":{\"a\":",
+      "\"minimum\":",
+      "\"multipleOf\":",
+      "\"pattern\":\"[",
+      "\\\\p{L}",
+      "1e308",
+      "-0.0",
+      "18446744073709551615",
+      "true",
+      "false",
+      "null",
+      "{}",
+      "[]",
+      "{",
+      "}",
+      "[",
+      "]",
+      ",",
+      "\"\\ud83d\\ude00\"",
   };
   return words;
 }

@@ -26,14 +26,22 @@ TEST(JsonSchemaText, RandomEditsAreSurvived) {
       const auto at = static_cast<std::ptrdiff_t>(random() % input.size());
       const auto& word = words[random() % words.size()];
       switch (random() % 4) {
-        case 0: input[static_cast<std::size_t>(at)] = static_cast<std::uint8_t>(random()); break;
-        case 1: input.insert(input.begin() + at, word.begin(), word.end()); break;
-        case 2: input.erase(input.begin() + at, input.begin() + std::min<std::ptrdiff_t>(at + 4, static_cast<std::ptrdiff_t>(input.size()))); break;
+        case 0:
+          input[static_cast<std::size_t>(at)] = static_cast<std::uint8_t>(random());
+          break;
+        case 1:
+          input.insert(input.begin() + at, word.begin(), word.end());
+          break;
+        case 2:
+          input.erase(input.begin() + at,
+                      input.begin() + std::min<std::ptrdiff_t>(at + 4, static_cast<std::ptrdiff_t>(input.size())));
+          break;
         default: {
           // Where a value stands, so that it stays JSON.
           const auto colon = std::find(input.begin() + at, input.end(), ':');
           if (colon != input.end() && *std::next(colon) != '{' && *std::next(colon) != '[')
-            input.erase(std::next(colon), std::find_if(colon, input.end(), [](auto byte) { return byte == ',' || byte == '}'; }));
+            input.erase(std::next(colon),
+                        std::find_if(colon, input.end(), [](auto byte) { return byte == ',' || byte == '}'; }));
           if (colon != input.end()) input.insert(std::next(colon), word.begin(), word.end());
         }
       }

@@ -1,5 +1,6 @@
-// The comparison against what validates: if a reader is said to read all of a writer's data, every value that is valid under the writer's schema is
-// valid under the reader's. The other direction is counted only: a verdict may be too strict, and says so where it happens often.
+// The comparison against what validates: if a reader is said to read all of a writer's data, every value that is valid
+// under the writer's schema is valid under the reader's. The other direction is counted only: a verdict may be too
+// strict, and says so where it happens often.
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
@@ -28,7 +29,8 @@ std::shared_ptr<const contract::Schema> parsed(const boost::json::value& text) {
 std::string counter_example(const Pick& pick, Tally& tally) {
   const bool draft_07 = pick(2) == 1;
   const auto writer_text = testing::random_schema(pick, draft_07);
-  const auto reader_text = pick(5) == 4 ? testing::random_schema(pick, draft_07) : testing::mutated(writer_text, pick, draft_07);
+  const auto reader_text =
+      pick(5) == 4 ? testing::random_schema(pick, draft_07) : testing::mutated(writer_text, pick, draft_07);
   const auto writer = parsed(writer_text), reader = parsed(reader_text);
   if (writer == nullptr || reader == nullptr) return "";
   const auto found = reader->cannot_read(*writer);
@@ -41,7 +43,8 @@ std::string counter_example(const Pick& pick, Tally& tally) {
     const auto valid = reader->validate(bytes);
     refuted = refuted || !valid;
     if (!valid && found.empty())
-      return "writer " + writer->canonical() + "\nreader " + reader->canonical() + "\nvalue  " + payload + "\n" + valid.error().message;
+      return "writer " + writer->canonical() + "\nreader " + reader->canonical() + "\nvalue  " + payload + "\n" +
+             valid.error().message;
   }
   ++(found.empty() ? tally.readable : tally.refused);
   if (!found.empty() && !refuted) ++tally.refused_without_example;
@@ -61,7 +64,8 @@ TEST(JsonSchemaProperty, ThousandsOfPairsOfOneSeed) {
   std::mt19937_64 random(1);
   Tally tally;
   for (int i = 0; i < 6000; ++i)
-    ASSERT_EQ(counter_example([&](unsigned bound) { return static_cast<unsigned>(random() % bound); }, tally), "") << "pair " << i;
+    ASSERT_EQ(counter_example([&](unsigned bound) { return static_cast<unsigned>(random() % bound); }, tally), "")
+        << "pair " << i;
   RecordProperty("readable", static_cast<int>(tally.readable));
   RecordProperty("refused", static_cast<int>(tally.refused));
   RecordProperty("refused_without_example", static_cast<int>(tally.refused_without_example));

@@ -28,7 +28,8 @@ class Generator {
     bj::object definitions;
     for (const auto* name : kDefinitions) definitions[name] = subschema(2, true);
     object[draft_07_ ? "definitions" : "$defs"] = std::move(definitions);
-    object["$schema"] = draft_07_ ? "http://json-schema.org/draft-07/schema#" : "https://json-schema.org/draft/2020-12/schema";
+    object["$schema"] =
+        draft_07_ ? "http://json-schema.org/draft-07/schema#" : "https://json-schema.org/draft/2020-12/schema";
     return schema;
   }
 
@@ -66,11 +67,17 @@ class Generator {
 
   bj::value value(unsigned depth) {
     switch (pick_(depth > 0 ? 8 : 6)) {
-      case 0: return nullptr;
-      case 1: return chance(2);
-      case 2: return number();
-      case 3: return number();
-      case 4: case 5: return kStrings[pick_(std::size(kStrings))];
+      case 0:
+        return nullptr;
+      case 1:
+        return chance(2);
+      case 2:
+        return number();
+      case 3:
+        return number();
+      case 4:
+      case 5:
+        return kStrings[pick_(std::size(kStrings))];
       case 6: {
         bj::array array;
         for (auto count = pick_(4); count > 0; --count) array.push_back(value(depth - 1));
@@ -96,7 +103,8 @@ class Generator {
     return {kTypes[first], kTypes[(first + 1 + pick_(std::size(kTypes) - 1)) % std::size(kTypes)]};
   }
   bj::value reference() {
-    return {{"$ref", std::string(draft_07_ ? "#/definitions/" : "#/$defs/") + kDefinitions[pick_(std::size(kDefinitions))]}};
+    return {{"$ref",
+             std::string(draft_07_ ? "#/definitions/" : "#/$defs/") + kDefinitions[pick_(std::size(kDefinitions))]}};
   }
   bj::array list(unsigned depth, bool descends, unsigned most, const std::string& hint = "") {
     bj::array result;
@@ -116,10 +124,18 @@ class Generator {
 
   void add_combination(bj::object& schema, unsigned depth, bool descends, const std::string& hint) {
     switch (pick_(5)) {
-      case 0: schema["allOf"] = list(depth, descends, 2, hint); return;
-      case 1: schema["anyOf"] = list(depth, descends, 3, hint); return;
-      case 2: schema["oneOf"] = list(depth, descends, 3, hint); return;
-      case 3: schema["not"] = subschema(depth, descends, hint); return;
+      case 0:
+        schema["allOf"] = list(depth, descends, 2, hint);
+        return;
+      case 1:
+        schema["anyOf"] = list(depth, descends, 3, hint);
+        return;
+      case 2:
+        schema["oneOf"] = list(depth, descends, 3, hint);
+        return;
+      case 3:
+        schema["not"] = subschema(depth, descends, hint);
+        return;
       default:
         schema["if"] = subschema(depth, descends, hint);
         schema["then"] = subschema(depth, descends, hint);
@@ -137,25 +153,42 @@ class Generator {
 
   void add_string(bj::object& schema) {
     switch (pick_(3)) {
-      case 0: schema["minLength"] = pick_(3); return;
-      case 1: schema["maxLength"] = pick_(4); return;
-      default: schema["pattern"] = kPatterns[pick_(std::size(kPatterns))];
+      case 0:
+        schema["minLength"] = pick_(3);
+        return;
+      case 1:
+        schema["maxLength"] = pick_(4);
+        return;
+      default:
+        schema["pattern"] = kPatterns[pick_(std::size(kPatterns))];
     }
   }
 
   void add_array(bj::object& schema, unsigned depth) {
     const auto below = depth == 0 ? 0 : depth - 1;
     switch (pick_(draft_07_ ? 6 : 8)) {
-      case 0: schema["minItems"] = pick_(3); return;
-      case 1: schema["maxItems"] = pick_(4); return;
-      case 2: schema["uniqueItems"] = chance(2); return;
-      case 3: schema["contains"] = subschema(below, false); return;
-      case 4: schema["items"] = subschema(below, false); return;
+      case 0:
+        schema["minItems"] = pick_(3);
+        return;
+      case 1:
+        schema["maxItems"] = pick_(4);
+        return;
+      case 2:
+        schema["uniqueItems"] = chance(2);
+        return;
+      case 3:
+        schema["contains"] = subschema(below, false);
+        return;
+      case 4:
+        schema["items"] = subschema(below, false);
+        return;
       case 5:
         schema[draft_07_ ? "items" : "prefixItems"] = list(below, false, 2);
         if (draft_07_) schema["additionalItems"] = subschema(below, false);
         return;
-      case 6: schema["unevaluatedItems"] = subschema(below, false); return;
+      case 6:
+        schema["unevaluatedItems"] = subschema(below, false);
+        return;
       default:
         schema["contains"] = subschema(below, false);
         schema[chance(2) ? "minContains" : "maxContains"] = pick_(3);
@@ -166,17 +199,35 @@ class Generator {
     const auto below = depth == 0 ? 0 : depth - 1;
     const auto* name = kNames[pick_(std::size(kNames))];
     switch (pick_(draft_07_ ? 11 : 13)) {
-      case 0: case 1: case 2: case 3: return put(schema, "properties", name, subschema(below, false));
-      case 4: schema["additionalProperties"] = subschema(below, false); return;
-      case 5: schema["additionalProperties"] = false; return;
-      case 6: return put(schema, "patternProperties", kPatterns[pick_(std::size(kPatterns))], subschema(below, false));
-      case 7: schema["required"] = bj::array{name}; return;
-      case 8: schema[chance(2) ? "minProperties" : "maxProperties"] = pick_(4); return;
-      case 9: schema["propertyNames"] = {{"pattern", kPatterns[pick_(std::size(kPatterns))]}}; return;
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+        return put(schema, "properties", name, subschema(below, false));
+      case 4:
+        schema["additionalProperties"] = subschema(below, false);
+        return;
+      case 5:
+        schema["additionalProperties"] = false;
+        return;
+      case 6:
+        return put(schema, "patternProperties", kPatterns[pick_(std::size(kPatterns))], subschema(below, false));
+      case 7:
+        schema["required"] = bj::array{name};
+        return;
+      case 8:
+        schema[chance(2) ? "minProperties" : "maxProperties"] = pick_(4);
+        return;
+      case 9:
+        schema["propertyNames"] = {{"pattern", kPatterns[pick_(std::size(kPatterns))]}};
+        return;
       case 10:
-        if (chance(2)) return put(schema, draft_07_ ? "dependencies" : "dependentRequired", name, bj::array{kNames[pick_(std::size(kNames))]});
+        if (chance(2))
+          return put(schema, draft_07_ ? "dependencies" : "dependentRequired", name,
+                     bj::array{kNames[pick_(std::size(kNames))]});
         return put(schema, draft_07_ ? "dependencies" : "dependentSchemas", name, subschema(below, true));
-      default: schema["unevaluatedProperties"] = chance(2) ? bj::value(false) : subschema(below, false);
+      default:
+        schema["unevaluatedProperties"] = chance(2) ? bj::value(false) : subschema(below, false);
     }
   }
 
@@ -196,9 +247,11 @@ void gather(bj::value& schema, std::vector<bj::value*>& found) {
   if (object == nullptr) return;
   for (auto& [key, element] : *object) {
     const std::string_view name(key);
-    if (name == "properties" || name == "patternProperties" || name == "dependentSchemas" || name == "$defs" || name == "definitions") {
+    if (name == "properties" || name == "patternProperties" || name == "dependentSchemas" || name == "$defs" ||
+        name == "definitions") {
       for (auto& [member, value] : element.get_object()) gather(value, found);
-    } else if (name == "allOf" || name == "anyOf" || name == "oneOf" || name == "prefixItems" || (name == "items" && element.is_array())) {
+    } else if (name == "allOf" || name == "anyOf" || name == "oneOf" || name == "prefixItems" ||
+               (name == "items" && element.is_array())) {
       for (auto& value : element.get_array()) gather(value, found);
     } else if (element.is_object() && name != "const" && name != "dependencies" && name != "dependentRequired") {
       gather(element, found);
@@ -239,7 +292,8 @@ class Follower {
     if (const auto* reference = object->if_contains("$ref"))
       return follow(definition(std::string_view(reference->get_string())), depth - 1);
     if (const auto* constant = object->if_contains("const")) return *constant;
-    if (const auto* values = object->if_contains("enum"); values != nullptr && !values->get_array().empty()) return one_of(values->get_array());
+    if (const auto* values = object->if_contains("enum"); values != nullptr && !values->get_array().empty())
+      return one_of(values->get_array());
     for (const auto* keyword : {"anyOf", "oneOf", "allOf"})
       if (const auto* choice = object->if_contains(keyword); choice != nullptr && pick_(2) == 0)
         return with_properties(*object, follow(one_of(choice->get_array()), depth - 1), depth);
@@ -250,18 +304,21 @@ class Follower {
   bj::value any(unsigned depth) { return Generator(pick_, false).value(depth > 2 ? 2 : depth); }
   const bj::value& one_of(const bj::array& values) { return values[pick_(static_cast<unsigned>(values.size()))]; }
   const bj::value& definition(std::string_view reference) const {
-    const auto* definitions = root_.get_object().if_contains(reference.starts_with("#/$defs/") ? "$defs" : "definitions");
+    const auto* definitions =
+        root_.get_object().if_contains(reference.starts_with("#/$defs/") ? "$defs" : "definitions");
     return definitions->get_object().at(reference.substr(reference.rfind('/') + 1));
   }
 
   bj::value of_type(const bj::object& schema, unsigned depth) {
     std::string type;
-    if (const auto* given = schema.if_contains("type")) type = (given->is_array() ? one_of(given->get_array()) : *given).get_string();
+    if (const auto* given = schema.if_contains("type"))
+      type = (given->is_array() ? one_of(given->get_array()) : *given).get_string();
     for (int attempt = 0; attempt < 8; ++attempt) {
       auto value = any(depth);
-      const bool fits = type.empty() || (type == "object" && value.is_object()) || (type == "array" && value.is_array()) ||
-                        (type == "string" && value.is_string()) || (type == "number" && value.is_number()) ||
-                        (type == "integer" && value.is_int64()) || (type == "boolean" && value.is_bool()) || (type == "null" && value.is_null());
+      const bool fits = type.empty() || (type == "object" && value.is_object()) ||
+                        (type == "array" && value.is_array()) || (type == "string" && value.is_string()) ||
+                        (type == "number" && value.is_number()) || (type == "integer" && value.is_int64()) ||
+                        (type == "boolean" && value.is_bool()) || (type == "null" && value.is_null());
       if (fits) return value;
     }
     if (type == "object") return bj::object();
@@ -281,7 +338,8 @@ class Follower {
       for (const auto& name : required->get_array())
         if (!object->contains(name.get_string())) (*object)[name.get_string()] = any(1);
     const auto* closed = schema.if_contains("additionalProperties");
-    if (object != nullptr && properties != nullptr && closed != nullptr && closed->is_bool() && !closed->get_bool() && pick_(4) != 0) {
+    if (object != nullptr && properties != nullptr && closed != nullptr && closed->is_bool() && !closed->get_bool() &&
+        pick_(4) != 0) {
       bj::object kept;
       for (const auto& [name, member] : *object)
         if (properties->get_object().contains(name)) kept.emplace(name, member);
@@ -306,7 +364,8 @@ bj::value mutated(const bj::value& schema, const Pick& pick, bool draft_07) {
   for (auto count = 1 + pick(3); count > 0; --count) {
     std::vector<bj::value*> places;
     gather(result, places);
-    if (const auto half = places.size() / 2; half != 0 && pick(2) == 0) places.resize(half);  // the definitions come last
+    if (const auto half = places.size() / 2; half != 0 && pick(2) == 0)
+      places.resize(half);  // the definitions come last
     mutate(*places[pick(static_cast<unsigned>(places.size()))], pick, draft_07);
   }
   return result;

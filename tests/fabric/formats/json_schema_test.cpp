@@ -26,7 +26,9 @@ std::string refusal(const std::string& text) {
   return parsed ? "parsed" : parsed.error().message;
 }
 
-std::span<const std::byte> bytes(std::string_view text) { return {reinterpret_cast<const std::byte*>(text.data()), text.size()}; }
+std::span<const std::byte> bytes(std::string_view text) {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
 
 // "" or the error.
 std::string check(const std::string& text, std::string_view payload) {
@@ -40,7 +42,8 @@ TEST(JsonSchemaTest, TheDraftDecides) {
             "http://json-schema.org/draft-07/schema# and https://json-schema.org/draft/2020-12/schema are");
   EXPECT_EQ(refusal(R"({"dependencies":{}})"),
             "/dependencies: is a keyword of draft-07; 2020-12 has dependentRequired and dependentSchemas instead");
-  EXPECT_EQ(refusal(R"({"items":[{}]})"), "/items: a list of schemas is draft-07's form; 2020-12 has prefixItems for it");
+  EXPECT_EQ(refusal(R"({"items":[{}]})"),
+            "/items: a list of schemas is draft-07's form; 2020-12 has prefixItems for it");
   EXPECT_EQ(refusal(draft_07(R"("unevaluatedProperties":false)")),
             "/unevaluatedProperties: is a keyword of 2020-12, this schema is draft-07 ($schema says which)");
   EXPECT_EQ(refusal(draft_07(R"("items":[{}],"dependencies":{"a":["b"]})")), "parsed");
@@ -72,7 +75,10 @@ TEST(JsonSchemaTest, RegularExpressionsAreChecked) {
   EXPECT_THAT(refusal(R"({"pattern":"(a"})"), HasSubstr("missing )"));
   EXPECT_THAT(refusal(R"({"pattern":"(?=a)b"})"), HasSubstr("look-around is not supported"));
   EXPECT_THAT(refusal(R"({"patternProperties":{"(a)\\1":{}}})"), HasSubstr("back-references are not supported"));
-  EXPECT_EQ(check(R"({"pattern":"^\\p{Letter}+\\s\\d{2}$"})", "\"\xc3\xa4\xc2\xa0" "12\""), "");
+  EXPECT_EQ(check(R"({"pattern":"^\\p{Letter}+\\s\\d{2}$"})",
+                  "\"\xc3\xa4\xc2\xa0"
+                  "12\""),
+            "");
   EXPECT_EQ(check(R"({"pattern":"^[\\s\\S]$"})", "\"\\n\""), "");
   EXPECT_EQ(check(R"({"pattern":"^\\ud83d\\ude00[^]\\/$"})", "\"\xf0\x9f\x98\x80x/\""), "");
   EXPECT_NE(check(R"({"pattern":"a$"})", "\"a\\n\""), "");
@@ -82,33 +88,41 @@ TEST(JsonSchemaTest, RegularExpressionsAreChecked) {
 
 TEST(JsonSchemaTest, ReferencesStayInTheDocument) {
   EXPECT_EQ(refusal(R"({"$ref":"https://example.com/order.json"})"),
-            "/$ref: \"https://example.com/order.json\" is not in this document, and schemas are not fetched; put it into $defs");
-  EXPECT_EQ(refusal(R"({"properties":{"a":{"$ref":"#/$defs/b"}}})"), "/properties/a/$ref: there is no schema at \"#/$defs/b\"");
+            "/$ref: \"https://example.com/order.json\" is not in this document, and schemas are not fetched; put it "
+            "into $defs");
+  EXPECT_EQ(refusal(R"({"properties":{"a":{"$ref":"#/$defs/b"}}})"),
+            "/properties/a/$ref: there is no schema at \"#/$defs/b\"");
   EXPECT_EQ(refusal(R"({"$ref":"#/$defs/a","$defs":{"a":{"anyOf":[{"$ref":"#"}]}}})"),
             "refers back to itself for the same value: validation would not end");
   EXPECT_EQ(refusal(draft_07(R"("properties":{"a":{"$ref":"#","maxLength":3}})")),
             "/properties/a/maxLength: draft-07 ignores what stands beside $ref; say both in an allOf");
-  const auto* nested = R"({"$id":"https://example.com/a/","items":{"$ref":"b.json#x"},"$defs":{"b":{"$id":"b.json","$anchor":"y",
+  const auto* nested =
+      R"({"$id":"https://example.com/a/","items":{"$ref":"b.json#x"},"$defs":{"b":{"$id":"b.json","$anchor":"y",
                           "$defs":{"x":{"$anchor":"x","type":"string"}}}}})";
   EXPECT_EQ(check(nested, R"(["a"])"), "");
   EXPECT_EQ(check(nested, R"([1])"), "/0: type: is of type integer, has to be string (schema: /$defs/b/$defs/x/type)");
 }
 
 TEST(JsonSchemaTest, NormalForm) {
-  const auto one = schema(R"({ "title":"Order", "maximum": 1e1, "$comment":"?", "properties":{"b":{"const":1.0},"$comment":{"minimum":-0.0}} })");
-  EXPECT_EQ(one->canonical(), R"({"maximum":10,"properties":{"$comment":{"minimum":0},"b":{"const":1}},"title":"Order"})");
+  const auto one = schema(
+      R"({ "title":"Order", "maximum": 1e1, "$comment":"?", "properties":{"b":{"const":1.0},"$comment":{"minimum":-0.0}} })");
+  EXPECT_EQ(one->canonical(),
+            R"({"maximum":10,"properties":{"$comment":{"minimum":0},"b":{"const":1}},"title":"Order"})");
   EXPECT_EQ(one->name(), "Order");
   EXPECT_EQ(schema(R"({"$id":"https://example.com/order"})")->name(), "https://example.com/order");
   EXPECT_EQ(schema("true")->name(), "");
 }
 
 TEST(JsonSchemaTest, ErrorsNameThePlaceAndTheRule) {
-  const auto* order = R"({"type":"object","required":["id"],"additionalProperties":false,"properties":{"id":{"type":"string","minLength":2},
+  const auto* order =
+      R"({"type":"object","required":["id"],"additionalProperties":false,"properties":{"id":{"type":"string","minLength":2},
                          "items":{"items":{"properties":{"price":{"minimum":0}}}}}})";
   EXPECT_EQ(check(order, R"({"id":"x7"})"), "");
   EXPECT_EQ(check(order, "{}"), "the payload: required: \"id\" is missing (schema: /required)");
-  EXPECT_EQ(check(order, R"({"id":"x"})"), "/id: minLength: has 1 characters, at least 2 are needed (schema: /properties/id/minLength)");
-  EXPECT_EQ(check(order, R"({"id":"xy","a~b":1})"), "/a~0b: additionalProperties: this member is not allowed (schema: /additionalProperties)");
+  EXPECT_EQ(check(order, R"({"id":"x"})"),
+            "/id: minLength: has 1 characters, at least 2 are needed (schema: /properties/id/minLength)");
+  EXPECT_EQ(check(order, R"({"id":"xy","a~b":1})"),
+            "/a~0b: additionalProperties: this member is not allowed (schema: /additionalProperties)");
   EXPECT_EQ(check(order, R"({"id":"xy","items":[{},{"price":-1}]})"),
             "/items/1/price: minimum: -1 is below 0 (schema: /properties/items/items/properties/price/minimum)");
   EXPECT_EQ(check(R"({"oneOf":[{"type":"number"},{"minimum":3}]})", "4"),
@@ -133,7 +147,8 @@ TEST(JsonSchemaTest, NumbersAreExact) {
 }
 
 TEST(JsonSchemaTest, UnevaluatedSeesThroughWhatHolds) {
-  const auto* text = R"({"anyOf":[{"required":["a"],"properties":{"a":true}},{"properties":{"b":true}}],"properties":{"c":true},
+  const auto* text =
+      R"({"anyOf":[{"required":["a"],"properties":{"a":true}},{"properties":{"b":true}}],"properties":{"c":true},
                         "unevaluatedProperties":false})";
   EXPECT_EQ(check(text, R"({"a":1,"c":1})"), "");
   EXPECT_EQ(check(text, R"({"b":1,"c":1})"), "");
@@ -143,7 +158,8 @@ TEST(JsonSchemaTest, UnevaluatedSeesThroughWhatHolds) {
 }
 
 TEST(JsonSchemaTest, ADynamicReferenceMeansTheOutermostAnchor) {
-  const auto* tree = R"({"$id":"https://example.com/strict","$dynamicAnchor":"node","$ref":"tree","unevaluatedProperties":false,
+  const auto* tree =
+      R"({"$id":"https://example.com/strict","$dynamicAnchor":"node","$ref":"tree","unevaluatedProperties":false,
     "$defs":{"tree":{"$id":"tree","$dynamicAnchor":"node","properties":{"children":{"items":{"$dynamicRef":"#node"}}}}}})";
   EXPECT_EQ(check(tree, R"({"children":[{"children":[]}]})"), "");
   EXPECT_THAT(check(tree, R"({"children":[{"kids":[]}]})"), HasSubstr("/children/0/kids"));
@@ -189,7 +205,8 @@ TEST(JsonSchemaTest, Edits) {
     if (!edited) return std::string(to_string(edited.error().code)) + ": " + edited.error().message;
     return std::string(reinterpret_cast<const char*>(edited->data()), edited->size());
   };
-  EXPECT_EQ(edit(R"({ "new":[1.5,{"x":1e2}], "a":1, "b":"x" })", R"({"a":2,"b":null})"), R"({"new":[1.5,{"x":100.0}],"a":2})");
+  EXPECT_EQ(edit(R"({ "new":[1.5,{"x":1e2}], "a":1, "b":"x" })", R"({"a":2,"b":null})"),
+            R"({"new":[1.5,{"x":100.0}],"a":2})");
   EXPECT_THAT(edit(R"({"a":1})", R"({"a":null})"), HasSubstr("\"a\" is missing"));
   EXPECT_THAT(edit(R"({"a":1})", R"({"a":"x"})"), HasSubstr("/a: type"));
   EXPECT_THAT(edit(R"({"a":"x"})", "{}"), HasSubstr("/a: type"));
