@@ -54,7 +54,13 @@ class JsonSchema final : public contract::Schema {
       return {
           {.path = "", .rule = "format-changed", .message = "the writer's schema is no JSON Schema of this library"}};
     if (other->canonical_ == canonical_) return {};
-    return jsonschema::compare(*document_, *other->document_);
+    try {
+      return jsonschema::compare(*document_, *other->document_);
+    } catch (const std::exception& error) {
+      return {{.path = "",
+               .rule = "too-complex",
+               .message = std::string("the schemas cannot be compared: ") + error.what()}};
+    }
   }
 
   Result<void> validate(std::span<const std::byte> payload) const override {

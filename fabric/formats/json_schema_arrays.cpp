@@ -44,19 +44,18 @@ void Prover::array_gaps(const Facts& writer, const Node& reader, Gaps& gaps) {
   if (reader.unique_items && !unique && count.most > 1)
     gaps.add(reader.pointer + "/uniqueItems", "unique-items-added",
              [] { return std::string("the reader wants different elements, the writer may write equal ones"); });
-  if (!gaps.enough()) element_gaps(writer, reader, {.prefix = reader.prefix, .rest = reader.items}, "items", gaps);
+  if (!gaps.enough()) element_gaps(writer, {.prefix = reader.prefix, .rest = reader.items}, "items", gaps);
   if (!gaps.enough() && reader.unevaluated_items != nullptr) {
     ArrayView view;
     if (gather_looked_at(writer, reader, view)) {
       view.rest = reader.unevaluated_items;
-      element_gaps(writer, reader, view, "unevaluatedItems", gaps);
+      element_gaps(writer, view, "unevaluatedItems", gaps);
     }
   }
   if (!gaps.enough()) contains_gaps(writer, reader, gaps);
 }
 
-void Prover::element_gaps(const Facts& writer, const Node& reader, const ArrayView& wanted, std::string_view keyword,
-                          Gaps& gaps) {
+void Prover::element_gaps(const Facts& writer, const ArrayView& wanted, std::string_view keyword, Gaps& gaps) {
   const auto written = prefix_of(writer), prefix = std::max(written, wanted.prefix.size());
   const auto most = elements_of(writer).most;
   for (std::size_t i = 0; i <= prefix && i < most; ++i) {
@@ -98,7 +97,6 @@ void Prover::element_gaps(const Facts& writer, const Node& reader, const ArrayVi
                         index + " on, the writer may write any there";
                });
   }
-  static_cast<void>(reader);
 }
 
 void Prover::contains_gaps(const Facts& writer, const Node& reader, Gaps& gaps) {

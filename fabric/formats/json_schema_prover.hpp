@@ -119,8 +119,7 @@ class Prover {
 
   // Arrays (json_schema_arrays.cpp).
   void array_gaps(const Facts& writer, const Node& reader, Gaps& gaps);
-  void element_gaps(const Facts& writer, const Node& reader, const ArrayView& wanted, std::string_view keyword,
-                    Gaps& gaps);
+  void element_gaps(const Facts& writer, const ArrayView& wanted, std::string_view keyword, Gaps& gaps);
   void contains_gaps(const Facts& writer, const Node& reader, Gaps& gaps);
   bool contains_at_least(const Facts& writer, const Node& reader, std::uint64_t least);
   bool contains_at_most(const Facts& writer, const Node& reader, std::uint64_t most);
