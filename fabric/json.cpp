@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <charconv>
 #include <cmath>
+#include <unordered_set>
 #include <vector>
 
 namespace fabric::json {
@@ -73,17 +74,16 @@ class Duplicates : Scanner {
     ++at_;
   }
   void object() {
-    std::vector<std::string> keys;
+    std::unordered_set<std::string> keys;
     for (++at_, space(); text_[at_] != '}'; space()) {
       if (text_[at_] == ',') ++at_;
       space();
       const auto start = at_;
       auto name = bj::value_to<std::string>(bj::parse(string()));
-      if (std::find(keys.begin(), keys.end(), name) != keys.end() && duplicate_ == std::string_view::npos) {
+      if (const auto [key, added] = keys.insert(std::move(name)); !added && duplicate_ == std::string_view::npos) {
         duplicate_ = start;
-        key_ = name;
+        key_ = *key;
       }
-      keys.push_back(std::move(name));
       space();
       ++at_;  // the colon
       value();

@@ -43,7 +43,7 @@ MAY_INCLUDE = {
     "tests": set(ROOMS),
 }
 # What belongs to tools, tests and optional targets only.
-FORMATS = {"valijson", "flatbuffers", "google", "yaml-cpp"}
+FORMATS = {"valijson", "re2", "flatbuffers", "google", "yaml-cpp"}
 HEAVY = {"CLI", "fmt", "nlohmann", "gtest", "gmock", "benchmark", "rapidcheck", "curses.h", "ncurses.h"}
 FORBIDDEN_LIBRARIES = {
     "ipc": HEAVY | FORMATS | {"concurrentqueue", "moodycamel"},
