@@ -1,0 +1,16 @@
+#pragma once
+// eventfabric::formats: the schema formats that need libraries of their own, ready to be added to a contract::Formats.
+// Stateless and thread-safe; the headers of those libraries stay out of ours.
+
+#include <memory>
+
+#include "fabric/contract/schema.hpp"
+
+namespace fabric::formats {
+
+// Protobuf: .proto source or descriptor sets (protobuf.hpp says what is read and how).
+std::shared_ptr<const contract::SchemaFormat> protobuf();
+// FlatBuffers: .fbs source or binary schemas (flatbuffers.hpp).
+std::shared_ptr<const contract::SchemaFormat> flatbuffers();
+
+}  // namespace fabric::formats
