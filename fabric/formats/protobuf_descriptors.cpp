@@ -254,11 +254,15 @@ Result<const pb::Descriptor*> only_message(const Source& source, const pb::Descr
                  std::string(kMessageComment) + "NAME");
 }
 
-Result<void> refuse_message_sets(const pb::Descriptor& message) {
+// Both are long out of use, and the library's JSON cannot say groups.
+Result<void> refuse_unsupported(const pb::Descriptor& message) {
   if (message.options().message_set_wire_format())
     return refusal(message.full_name() + ": the message set wire format is not supported");
+  for (int i = 0; i < message.field_count(); ++i)
+    if (message.field(i)->type() == pb::FieldDescriptor::TYPE_GROUP)
+      return refusal(message.field(i)->full_name() + ": groups are not supported; use a message field");
   for (int i = 0; i < message.nested_type_count(); ++i)
-    if (auto fine = refuse_message_sets(*message.nested_type(i)); !fine) return fine;
+    if (auto fine = refuse_unsupported(*message.nested_type(i)); !fine) return fine;
   return {};
 }
 
@@ -295,7 +299,7 @@ Result<void> read_normal(std::string_view text, Normal& normal) {
   for (const auto& file : files.file()) {
     const auto* descriptor = normal.pool->FindFileByName(file.name());
     for (int i = 0; i < descriptor->message_type_count(); ++i)
-      if (auto fine = refuse_message_sets(*descriptor->message_type(i)); !fine) return fine;
+      if (auto fine = refuse_unsupported(*descriptor->message_type(i)); !fine) return fine;
   }
   return {};
 }

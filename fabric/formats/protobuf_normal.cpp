@@ -1,6 +1,7 @@
 #include "fabric/formats/protobuf_normal.hpp"
 
 #include <google/protobuf/descriptor.pb.h>
+#include <google/protobuf/unknown_field_set.h>
 
 #include <algorithm>
 #include <limits>
@@ -104,6 +105,19 @@ void normalise_oneofs(pb::DescriptorProto& message) {
     if (field.has_oneof_index()) field.set_oneof_index(moved_to[static_cast<std::size_t>(field.oneof_index())]);
 }
 
+// By number; but the fields of a oneof stay together, as descriptors demand, where its lowest one belongs.
+void sort_fields(pb::DescriptorProto& message) {
+  std::vector<int> lowest(static_cast<std::size_t>(message.oneof_decl_size()), std::numeric_limits<int>::max());
+  const auto lowest_of = [&](const pb::FieldDescriptorProto& field) -> int& {
+    return lowest.at(static_cast<std::size_t>(field.oneof_index()));
+  };
+  for (const auto& field : message.field())
+    if (field.has_oneof_index()) lowest_of(field) = std::min(lowest_of(field), field.number());
+  sort_by(message.mutable_field(), [&](const auto& field) {
+    return std::pair(field.has_oneof_index() ? lowest_of(field) : field.number(), field.number());
+  });
+}
+
 void normalise_extensions(pb::RepeatedPtrField<pb::FieldDescriptorProto>* extensions) {
   for (auto& extension : *extensions) normalise_field(extension);
   sort_by(extensions, [](const auto& extension) { return std::pair(extension.extendee(), extension.number()); });
@@ -112,7 +126,7 @@ void normalise_extensions(pb::RepeatedPtrField<pb::FieldDescriptorProto>* extens
 void normalise_message(pb::DescriptorProto& message) {
   for (auto& field : *message.mutable_field()) normalise_field(field);
   normalise_oneofs(message);
-  sort_by(message.mutable_field(), [](const auto& field) { return field.number(); });
+  sort_fields(message);
   for (auto& nested : *message.mutable_nested_type()) normalise_message(nested);
   sort_by(message.mutable_nested_type(), by_name);
   for (auto& type : *message.mutable_enum_type()) normalise_enum(type);
@@ -135,6 +149,27 @@ void normalise_imports(pb::FileDescriptorProto& file) {
   }
 }
 
+// Options that are no part of descriptor.proto are unknown fields of the options that it has, in the order in which
+// they were spelled.
+void sort_custom_options(pb::Message& message) {
+  const auto& reflection = *message.GetReflection();
+  std::vector<const pb::FieldDescriptor*> set;
+  reflection.ListFields(message, &set);
+  for (const auto* field : set) {
+    if (field->message_type() == nullptr) continue;
+    if (!field->is_repeated()) sort_custom_options(*reflection.MutableMessage(&message, field));
+    for (int i = 0; field->is_repeated() && i < reflection.FieldSize(message, field); ++i)
+      sort_custom_options(*reflection.MutableRepeatedMessage(&message, field, i));
+  }
+  auto& unknown = *reflection.MutableUnknownFields(&message);
+  std::vector<const pb::UnknownField*> order;
+  for (int i = 0; i < unknown.field_count(); ++i) order.push_back(&unknown.field(i));
+  std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return a->number() < b->number(); });
+  pb::UnknownFieldSet sorted;
+  for (const auto* field : order) sorted.AddField(*field);
+  unknown.Swap(&sorted);
+}
+
 }  // namespace
 
 void normalise(pb::FileDescriptorProto& file) {
@@ -147,6 +182,7 @@ void normalise(pb::FileDescriptorProto& file) {
   for (auto& service : *file.mutable_service()) sort_by(service.mutable_method(), by_name);
   sort_by(file.mutable_service(), by_name);
   normalise_extensions(file.mutable_extension());
+  sort_custom_options(file);
 }
 
 }  // namespace fabric::formats

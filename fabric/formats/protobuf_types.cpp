@@ -12,7 +12,7 @@ using Type = pb::FieldDescriptor::Type;
 using Field = pb::FieldDescriptor;
 
 // Types of one group are encoded alike, so that one reads the other's values as far as they fit.
-enum class Encoding : std::uint8_t { varint, zigzag, fixed32, fixed64, float_, double_, bytes, group };
+enum class Encoding : std::uint8_t { varint, zigzag, fixed32, fixed64, float_, double_, bytes };
 
 Encoding encoding(Type type) {
   switch (type) {
@@ -33,8 +33,6 @@ Encoding encoding(Type type) {
     case Field::TYPE_BYTES:
     case Field::TYPE_MESSAGE:
       return Encoding::bytes;
-    case Field::TYPE_GROUP:
-      return Encoding::group;
     default:
       return Encoding::varint;
   }

@@ -58,8 +58,7 @@ class Walk {
       case Lite::WIRETYPE_LENGTH_DELIMITED:
         return delimited(field, end, depth);
       case Lite::WIRETYPE_START_GROUP:
-        return fields(field != nullptr && field->type() == Field::TYPE_GROUP ? field->message_type() : nullptr, end,
-                      depth + 1, number);
+        return fields(nullptr, end, depth + 1, number);  // schemas have no groups, so it is unknown
       default:
         return damage(field, "there is no wire type " + std::to_string(type));
     }

@@ -38,7 +38,6 @@ message Reading {
   optional double value = 2 [default = 1.5];
   optional Unit unit = 3 [default = METRE];
   enum Unit { FOOT = 2; METRE = 1; }
-  optional group Place = 4 { optional string name = 1; }
   repeated sint32 steps = 5 [packed = true];
   extensions 100 to 199;
   reserved 6, 7 to 9;
@@ -139,6 +138,7 @@ Conformance protobuf() {
                       {"// eventfabric:message=C\nsyntax = \"proto3\"; message A {}", "there is no message C"},
                       {"syntax = \"proto3\"; enum E { A = 0; }", "there is no message"},
                       {"syntax = \"proto3\"; package google.protobuf; message A {}", "reserved"},
+                      {"message A { optional group B = 1 {} }", "A.b: groups are not supported"},
                       {"CgNhYmM=", "FileDescriptorSet"}},
       .bad_json = {{kMinimal, "{", "line 1, column 2"},
                    {kMinimal, R"({"b":1})", "b"},
