@@ -231,6 +231,7 @@ ipc::Error parser_error(std::string_view text) {
 Result<Model> from_source(const std::string& text) {
   if (auto fine = refuse_includes(text); !fine) return fine.error();
   flatbuffers::IDLOptions options;
+  options.lang_to_generate = flatbuffers::IDLOptions::kCpp;  // knows every feature; without a language some are refused
   options.no_warnings = true;
   options.binary_schema_builtins = true;
   flatbuffers::Parser parser(options);

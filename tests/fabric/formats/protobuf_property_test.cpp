@@ -119,8 +119,8 @@ void check_pair(Choices& choices, Count& count) {
 TEST(ProtobufProperty, WhatIsNotRefusedDecodes) {
   Count count;
   EXPECT_TRUE(rc::check("a reader gets every known value", [&] {
-    Choices choices(
-        *rc::gen::resize(400, rc::gen::container<std::vector<std::uint8_t>>(900, rc::gen::arbitrary<std::uint8_t>())));
+    Choices choices(*rc::gen::resize(
+        rc::kNominalSize, rc::gen::container<std::vector<std::uint8_t>>(900, rc::gen::arbitrary<std::uint8_t>())));
     for (int i = 0; i < 4; ++i) check_pair(choices, count);
   }));
   // Neither verdict is the only one that comes up.
