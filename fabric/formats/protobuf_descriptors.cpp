@@ -323,7 +323,13 @@ Result<ProtobufDescriptors> read_protobuf_schema(std::string_view text) {
   if (auto done = read_normal(text, normal); !done) return done.error();
   const auto* message = normal.pool->FindMessageTypeByName(normal.source.message);
   if (message == nullptr) return refusal("there is no message " + normal.source.message);
-  return ProtobufDescriptors{normal.pool, message, canonical_text(normal)};
+  ProtobufDescriptors read{normal.pool, message, canonical_text(normal), normal.pool, message};
+  for (auto& file : *normal.source.files.mutable_file()) give_presence(file);
+  const auto keeping = Builder(normal.source).build();
+  if (!keeping) return read;  // a name is taken: only what proto3 itself forgets is forgotten
+  read.keeping_pool = *keeping;
+  read.keeping_message = read.keeping_pool->FindMessageTypeByName(message->full_name());
+  return read;
 }
 
 }  // namespace fabric::formats

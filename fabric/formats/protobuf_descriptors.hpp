@@ -37,6 +37,11 @@ struct ProtobufDescriptors {
   std::shared_ptr<const google::protobuf::DescriptorPool> pool;
   const google::protobuf::Descriptor* message = nullptr;
   std::string canonical;
+  // The same schema, but every singular field says whether it was set, as `optional` does in proto3. To decode with: a
+  // zero that a writer said and this schema cannot tell from one that was not is still there when the message is passed
+  // on (the writer may require it).
+  std::shared_ptr<const google::protobuf::DescriptorPool> keeping_pool;
+  const google::protobuf::Descriptor* keeping_message = nullptr;
 };
 
 // Errors: invalid_argument with line and column, or the element's full name.

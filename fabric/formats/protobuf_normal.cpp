@@ -170,7 +170,25 @@ void sort_custom_options(pb::Message& message) {
   unknown.Swap(&sorted);
 }
 
+void give_presence(pb::DescriptorProto& message) {
+  for (auto& nested : *message.mutable_nested_type()) give_presence(nested);
+  if (message.options().map_entry()) return;
+  for (auto& field : *message.mutable_field()) {
+    if (field.label() == pb::FieldDescriptorProto::LABEL_REPEATED || field.has_oneof_index() ||
+        field.type() == pb::FieldDescriptorProto::TYPE_MESSAGE)
+      continue;
+    field.set_proto3_optional(true);
+    field.set_oneof_index(message.oneof_decl_size());
+    message.add_oneof_decl()->set_name("_presence_of_" + std::to_string(field.number()));
+  }
+}
+
 }  // namespace
+
+void give_presence(pb::FileDescriptorProto& file) {
+  if (file.syntax() != "proto3") return;
+  for (auto& message : *file.mutable_message_type()) give_presence(message);
+}
 
 void normalise(pb::FileDescriptorProto& file) {
   file.clear_source_code_info();

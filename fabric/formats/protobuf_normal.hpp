@@ -11,5 +11,7 @@ namespace fabric::formats {
 // `file` as a built FileDescriptor gives it back (names in full). Drops comments and positions, sorts declarations,
 // clears json_name where it is the one that would be derived.
 void normalise(google::protobuf::FileDescriptorProto& file);
+// Makes every singular field of a proto3 file one that says whether it was set.
+void give_presence(google::protobuf::FileDescriptorProto& file);
 
 }  // namespace fabric::formats

@@ -64,8 +64,10 @@ ProtobufSchema::ProtobufSchema(ProtobufDescriptors descriptors)
     : descriptors_(std::move(descriptors)),
       name_(descriptors_.message->full_name()),
       factory_(std::make_unique<pb::DynamicMessageFactory>(descriptors_.pool.get())),
+      keeping_factory_(std::make_unique<pb::DynamicMessageFactory>(descriptors_.keeping_pool.get())),
       resolver_(pb::util::NewTypeResolverForDescriptorPool(kUrlPrefix, descriptors_.pool.get())) {
   factory_->GetPrototype(descriptors_.message);
+  keeping_factory_->GetPrototype(descriptors_.keeping_message);
 }
 
 ProtobufSchema::~ProtobufSchema() = default;
@@ -81,7 +83,7 @@ std::vector<contract::Violation> ProtobufSchema::cannot_read(const contract::Sch
 Result<std::unique_ptr<pb::Message>> ProtobufSchema::read(std::span<const std::byte> payload) const {
   if (auto fine = check_wire(message(), payload); !fine)
     return make_error(ErrorCode::corrupt, name_ + ": " + fine.error().message);
-  std::unique_ptr<pb::Message> read(factory_->GetPrototype(&message())->New());
+  std::unique_ptr<pb::Message> read(keeping_factory_->GetPrototype(descriptors_.keeping_message)->New());
   if (!read->ParsePartialFromArray(payload.data(), static_cast<int>(payload.size())))
     return make_error(ErrorCode::corrupt, name_ + ": the payload is no message of this type");
   if (!read->IsInitialized())

@@ -43,7 +43,8 @@ class ProtobufSchema final : public contract::Schema {
 
   ProtobufDescriptors descriptors_;
   std::string name_;
-  std::unique_ptr<google::protobuf::DynamicMessageFactory> factory_;
+  std::unique_ptr<google::protobuf::DynamicMessageFactory> factory_,
+      keeping_factory_;  // to make messages, to decode them
   std::unique_ptr<google::protobuf::util::TypeResolver> resolver_;
 };
 
