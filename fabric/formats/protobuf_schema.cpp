@@ -3,6 +3,7 @@
 #include <google/protobuf/dynamic_message.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/stubs/logging.h>
 #include <google/protobuf/util/json_util.h>
 #include <google/protobuf/util/type_resolver_util.h>
 
@@ -104,6 +105,9 @@ Result<void> ProtobufSchema::validate(std::span<const std::byte> payload) const 
 Result<std::string> ProtobufSchema::print(const Message& message) const {
   pb::util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
+  // What JSON cannot say is our error; the library would also write a warning to standard error (other threads' are
+  // lost meanwhile).
+  const pb::LogSilencer silencer;
   std::string json;
   const auto status = pb::util::BinaryToJsonString(resolver_.get(), type_url(*message.GetDescriptor()),
                                                    serialised(message), &json, options);
