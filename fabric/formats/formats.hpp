@@ -10,7 +10,8 @@ namespace fabric::formats {
 
 // Protobuf: .proto source or descriptor sets (protobuf.hpp says what is read and how).
 std::shared_ptr<const contract::SchemaFormat> protobuf();
-// FlatBuffers: .fbs source or binary schemas (flatbuffers.hpp).
+// FlatBuffers: .fbs source or binary schemas. flatbuffers_model.hpp says what is read, flatbuffers_json.hpp how JSON
+// looks, flatbuffers_edit.hpp how payloads are edited, flatbuffers_compare.hpp which changes a reader survives.
 std::shared_ptr<const contract::SchemaFormat> flatbuffers();
 
 }  // namespace fabric::formats
