@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/url/parse.hpp>
 
 #include "fabric/event/event_id.hpp"
+#include "fabric/event/uri.hpp"
 
 namespace fabric {
 namespace {
@@ -71,11 +71,9 @@ ipc::Result<void> check_text(std::string_view name, std::string_view text) {
 }
 
 ipc::Result<void> check_uri(std::string_view name, std::string_view text, bool absolute) {
-  const boost::urls::string_view view(text.data(), text.size());
-  const auto parsed = boost::urls::parse_uri_reference(view);
-  if (text.empty() || !parsed)
+  if (text.empty() || !is_uri_reference(text))
     return refuse(name, "'" + std::string(text) + "' is no URI" + (absolute ? "" : "-reference") + " of RFC 3986");
-  if (absolute && !parsed->has_scheme())
+  if (absolute && !is_uri(text))
     return refuse(name, "'" + std::string(text) + "' is no absolute URI: it has no scheme such as https:");
   return {};
 }
