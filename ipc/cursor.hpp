@@ -23,6 +23,7 @@ struct CursorOptions {
   bool gating = true;       // publishers wait for it; otherwise it may be overrun
   bool durable = true;      // stays when its reader leaves or dies
   bool take_over = false;   // from a live owner, by force; it is fenced
+  std::optional<std::uint64_t> only_from_epoch{};  // with take_over: not from an owner that came after the one with this epoch
 };
 
 // An owned cursor. Plain data; release_cursor() gives it back.
