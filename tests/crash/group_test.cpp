@@ -12,10 +12,11 @@ using ipc::crash::Mode;
 
 struct GroupSweep {
   std::string name;
-  // Per point: in this process before the child; in the child before its region; the region.
-  std::function<void(GroupWorld&)> prepare;
-  std::function<ConsumerOptions(GroupWorld&)> options;
-  std::function<void(GroupWorld&, Member&)> set_up;
+  // Per point: in this process before the child; in the child before it joins, and before its region; the region.
+  std::function<void(GroupWorld&)> prepare = [](GroupWorld&) {};
+  ConsumerOptions options{};
+  std::function<void(GroupWorld&)> before_join = [](GroupWorld&) {};
+  std::function<void(GroupWorld&, Member&)> set_up = [](GroupWorld&, Member&) {};
   std::function<void(Member&)> region;
   // While it is stopped or dead.
   std::function<void(GroupWorld&)> meanwhile;
@@ -33,7 +34,8 @@ class GroupStage : public ipc::crash::Stage {
   void child() override {
     ipc::crash::Actor actor(world_.notes(), "");
     std::optional<Member> member;
-    world_.while_nobody_gives_way([&] { member.emplace(world_, sweep_.options ? sweep_.options(world_) : ConsumerOptions{}); });
+    sweep_.before_join(world_);
+    world_.while_nobody_gives_way([&] { member.emplace(world_, sweep_.options); });
     sweep_.set_up(world_, *member);
     actor.begin();
     sweep_.region(*member);
@@ -51,16 +53,13 @@ class GroupStage : public ipc::crash::Stage {
   GroupWorld world_;
 };
 
-ConsumerOptions with_lease(GroupWorld&) { return {.lease_ns = kLeaseNs}; }
-
 void occupy_all(GroupWorld& world) {
   for (std::uint32_t p = 0; p < 2; ++p) world.occupy(p);
 }
 
-// The child has both, and was handed everything that there is.
-void take_all(GroupWorld& world, Member& member) {
+// So that whoever joins next takes both.
+void vacate_all(GroupWorld& world) {
   for (std::uint32_t p = 0; p < 2; ++p) world.vacate(p);
-  member.poll();
 }
 
 void others_go_on(GroupWorld& world) {
@@ -79,7 +78,6 @@ void others_take_by_force(GroupWorld& world) {
 GroupSweep takes_of_a_dead_one() {
   return {.name = "takes_of_a_dead_one",
           .prepare = occupy_all,
-          .options = {},
           .set_up = [](GroupWorld& world, Member&) { world.orphan(0), world.orphan(1); },
           .region = [](Member& member) { member.round(); },
           .meanwhile = [](GroupWorld& world) { world.join(), others_go_on(world); }};
@@ -88,8 +86,6 @@ GroupSweep takes_of_a_dead_one() {
 GroupSweep asks() {
   return {.name = "asks",
           .prepare = [](GroupWorld& world) { world.join().poll(); },
-          .options = {},
-          .set_up = [](GroupWorld&, Member&) {},
           .region = [](Member& member) { member.round(), member.round(); },
           .meanwhile = others_go_on};
 }
@@ -101,7 +97,6 @@ GroupSweep takes_what_it_was_given() {
                 world.occupy(0);
                 world.join().poll();
               },
-          .options = {},
           .set_up = [](GroupWorld& world, Member& member) { world.vacate(0, member.id()); },
           .region = [](Member& member) { member.round(); },
           .meanwhile = others_go_on};
@@ -114,10 +109,10 @@ GroupSweep gives() {
                 occupy_all(world);
                 world.join();
               },
-          .options = {},
+          .before_join = vacate_all,
           .set_up =
               [](GroupWorld& world, Member& member) {
-                take_all(world, member);
+                member.poll();
                 world.line(0).requested_by.store(world.members().front().id());
               },
           .region = [](Member& member) { member.round(), member.round(); },
@@ -127,7 +122,7 @@ GroupSweep gives() {
 GroupSweep takes_by_force() {
   return {.name = "takes_by_force",
           .prepare = [](GroupWorld& world) { world.join({.lease_ns = kLeaseNs}).poll(); },
-          .options = with_lease,
+          .options = {.lease_ns = kLeaseNs},
           .set_up = [](GroupWorld&, Member& member) { member.pass_time(4 * kLeaseNs); },
           .region = [](Member& member) { member.round(); },
           .meanwhile =
@@ -139,9 +134,6 @@ GroupSweep takes_by_force() {
 
 GroupSweep settles() {
   return {.name = "settles",
-          .prepare = occupy_all,
-          .options = {},
-          .set_up = [](GroupWorld& world, Member&) { world.vacate(0), world.vacate(1); },
           .region =
               [](Member& member) {
                 member.poll();
@@ -158,7 +150,8 @@ GroupSweep settles_after_its_lease() {
     occupy_all(world);
     world.join({.lease_ns = kLeaseNs});
   };
-  sweep.options = with_lease;
+  sweep.before_join = vacate_all;
+  sweep.options = {.lease_ns = kLeaseNs};
   sweep.meanwhile = others_take_by_force;
   return sweep;
 }
@@ -186,7 +179,7 @@ class GroupSweepTest : public ::testing::TestWithParam<GroupCase> {};
 TEST_P(GroupSweepTest, EveryInstruction) {
   const auto& [sweep, mode] = GetParam();
   GroupStage stage(*sweep);
-  ipc::crash::run_points(stage, {.name = sweep->name, .mode = mode, .budget_ms = 1500});
+  ipc::crash::run_points(stage, {.name = sweep->name, .mode = mode});
 }
 INSTANTIATE_TEST_SUITE_P(Group, GroupSweepTest, ::testing::ValuesIn(cases()), [](const auto& point) {
   return point.param.sweep->name + (point.param.mode == Mode::kill ? "_kill" : "_stop");

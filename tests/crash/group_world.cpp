@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -27,18 +28,22 @@ constexpr std::uint64_t kKeys = 6, kBakedOrdinals = 3;
 constexpr unsigned kMostRounds = 3000, kRestRounds = 60;
 constexpr std::uint8_t kSilent = 250;  // number of the member that occupies
 
+constexpr std::size_t kPayloadBytes = 32, kDigits = 8;
+
+// The ordinal, and a letter that goes with it, to the end.
 std::string payload_of(std::uint64_t ordinal) {
-  const auto word = std::to_string(ordinal) + '/';
-  std::string payload;
-  while (payload.size() < 24) payload += word;
+  auto payload = std::to_string(ordinal);
+  payload.resize(kPayloadBytes, static_cast<char>('a' + ordinal % 26));
   return payload;
 }
 
 bool is_whole(const Delivery& delivery) {
   const auto text = as_text(delivery.event.payload);
-  const auto end = text.find('/');
-  return end != text.npos && end != 0 && text.substr(0, end).find_first_not_of("0123456789") == text.npos &&
-         text == payload_of(std::stoull(std::string(text.substr(0, end))));
+  std::uint64_t ordinal = 0;
+  if (text.size() != kPayloadBytes) return false;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + kDigits, ordinal);
+  return error == std::errc() && *end == static_cast<char>('a' + ordinal % 26) &&
+         std::memcmp(end, end + 1, static_cast<std::size_t>(text.data() + kPayloadBytes - end - 1)) == 0;
 }
 
 }  // namespace
