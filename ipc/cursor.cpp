@@ -100,7 +100,8 @@ Result<std::optional<OwnedCursor>> adopt_cursor(const Ring& ring, const CursorOp
     if (auto refusal = refuse_adoption(ring, *found, options)) return *refusal;
   }
   HeldLine held(ring, index);
-  switch (held.take(word, options.take_over)) {
+  const bool force = options.take_over && found->epoch == options.only_from_epoch.value_or(found->epoch);
+  switch (held.take(word, force)) {
     case Taking::alive:
       return busy(ring, options.name,
                   found->joining ? "is just being created; try again" : "has a live owner; stop it or take over by force");

@@ -23,6 +23,7 @@ struct CursorOptions {
   bool gating = true;       // publishers wait for it; otherwise it may be overrun
   bool durable = true;      // stays when its reader leaves or dies
   bool take_over = false;   // from a live owner, by force; it is fenced
+  std::optional<std::uint64_t> only_from_epoch{};  // with take_over: not from an owner that came after the one with this epoch
 };
 
 // An owned cursor. Plain data; release_cursor() gives it back.
@@ -48,10 +49,10 @@ Result<void> move_cursor(const Ring& ring, const std::string& name, std::uint64_
 // Deletes an owner-less cursor. Errors: not_found, busy, permission.
 Result<void> delete_cursor(const Ring& ring, const std::string& name);
 
-// One reader of a process: the process's id and a number that it gave to the reader.
+// One reader of a process: the process's id and a number that it gave to the reader. Of the id only the lowest 56 bits find room in the
+// word: the index in the members file, and 203 days of generations. Whose it is, is looked up there.
 using ReaderId = std::uint64_t;  // MemberId << 8 | number; 0 is nobody, number 0 is one that said nothing
 inline constexpr ReaderId reader_id(MemberId member, std::uint8_t number) noexcept { return member << 8 | number; }
-inline constexpr MemberId member_of(ReaderId reader) noexcept { return reader >> 8; }
 
 struct CursorInfo {
   std::uint32_t index = 0;

@@ -6,6 +6,17 @@
 
 namespace fabric::ipc {
 
+namespace {
+constexpr unsigned kMemberBits = 56;
+}  // namespace
+
+bool is_alive(const Ring& ring, ReaderId reader) noexcept {
+  if (reader == 0) return false;
+  const auto low = reader >> 8;
+  if ((ring.member() & ((std::uint64_t{1} << kMemberBits) - 1)) == low) return true;
+  return ring.is_alive(ring.members().find(low, kMemberBits));
+}
+
 CursorWatch::CursorWatch(std::shared_ptr<const Ring> ring, const std::string& name)
     : ring_(std::move(ring)), hash_(CursorWord::hash_of(name)), index_(ring_->map().max_cursors) {}
 
@@ -25,6 +36,7 @@ CursorSight CursorWatch::look() noexcept {
   const auto* line = find();
   if (line == nullptr) return {};
   CursorSight sight{.exists = true,
+                    .gating = CursorWord::gates(line->state.load(std::memory_order_relaxed)),
                     .owner = line->owner.load(std::memory_order_acquire),
                     .lease = line->lease.load(std::memory_order_relaxed),  // hints: nothing is read by way of them
                     .requested_by = line->requested_by.load(std::memory_order_relaxed),
@@ -51,8 +63,13 @@ void CursorWatch::forget_requests() noexcept {
   if (auto* line = find_writable()) line->requested_by.store(0, std::memory_order_relaxed);
 }
 
-void CursorWatch::renew(std::uint64_t lease) noexcept {
-  if (auto* line = find_writable()) line->lease.store(lease, std::memory_order_relaxed);
+bool CursorWatch::renew(std::uint64_t lease, std::uint64_t owner_changes) noexcept {
+  auto* line = find_writable();
+  if (line == nullptr || line->owner.load(std::memory_order_acquire) != ring_->member() ||
+      PositionWord::epoch(line->position.load(std::memory_order_acquire)) != owner_changes)
+    return false;
+  line->lease.store(lease, std::memory_order_relaxed);
+  return true;
 }
 
 void CursorWatch::wake() noexcept {

@@ -16,8 +16,11 @@
 
 namespace fabric::ipc {
 
+// Whether that reader's process is alive; false also for an id that no process has. Five to eight system calls, none for our own.
+bool is_alive(const Ring& ring, ReaderId reader) noexcept;
+
 struct CursorSight {
-  bool exists = false;
+  bool exists = false, gating = false;
   MemberId owner = 0;               // dead or alive; 0: nobody
   std::uint64_t lease = 0;          // LeaseWord, the owner's own; 0: it has written none
   ReaderId requested_by = 0;        // dead or alive
@@ -37,8 +40,9 @@ class CursorWatch {
   void withdraw(ReaderId asker) noexcept;
   // Whoever asked is forgotten: the cursor has a new owner.
   void forget_requests() noexcept;
-  // The lease of the owner, which this process is: a LeaseWord.
-  void renew(std::uint64_t lease) noexcept;
+  // Writes the lease, a LeaseWord, if this process is the owner and `owner_changes` is still the same. False: it is not. (One that is stopped
+  // between the look and the store writes over its successor's, which writes its own again when it next looks.)
+  bool renew(std::uint64_t lease, std::uint64_t owner_changes) noexcept;
   // Wakes who waits for records of this ring: there is a partition to take.
   void wake() noexcept;
 

@@ -195,7 +195,7 @@ struct CursorLine {
   SharedWord reserved0[2];
   SharedWord name[8];  // zero-terminated text, written while joining
   alignas(kLine) SharedWord lease;  // see LeaseWord; written by the owner
-  SharedWord requested_by;          // who would like to have the partition: member id << 8 | reader; 0: nobody
+  SharedWord requested_by;          // who would like to have the partition: member id << 8 | reader (its lowest 56 bits); 0: nobody
   SharedWord reserved1[14];
 };
 static_assert(sizeof(CursorLine) == 256 && offsetof(CursorLine, lease) == 128);

@@ -330,6 +330,15 @@ bool Members::is_alive(MemberId id) const noexcept {
   return is_locked(file.get(), kMemberLockOffset + index).value_or(true);
 }
 
+MemberId Members::find(std::uint64_t low, unsigned bits) const noexcept {
+  const Descriptor file(open_members(path_.c_str(), O_RDONLY));
+  MemberEntry entry;
+  const std::uint32_t index = index_of(low);
+  if (!file || !read_at(file.get(), entry_offset(index), entry) || !is_intact(entry, index)) return 0;
+  const auto mask = bits < 64 ? (std::uint64_t{1} << bits) - 1 : ~std::uint64_t{0};
+  return ((entry.id ^ low) & mask) == 0 ? entry.id : 0;
+}
+
 std::vector<MemberInfo> Members::list() const {
   std::vector<MemberInfo> result;
   const Descriptor file(open_members(path_.c_str(), O_RDONLY));

@@ -79,6 +79,9 @@ class Members {
   static Result<Members> open(const std::string& directory);
   // Four or five system calls (open, pread, fcntl, close), 1-2 us; does not wait. See the table above.
   bool is_alive(MemberId id) const noexcept;
+  // The member that registered last at its index, of whose id only the lowest `bits` (at least 12) are known. 0: there is none, its entry is
+  // damaged, or its id ends otherwise. Three system calls.
+  MemberId find(std::uint64_t low, unsigned bits) const noexcept;
   // The last member of every index that was ever used, dead ones too; empty when there is no file.
   std::vector<MemberInfo> list() const;
 

@@ -77,6 +77,8 @@ class alignas(kLine) ReaderBase {
   // Whether the cursor is still this reader's, so that what it has read and not acked lies unchanged where it lay: to be asked after
   // bytes were used. True for readers that have no such protection.
   bool is_protected() noexcept { return !lost_protection(); }
+  // Whether an ack would count now. True for observers, which have none.
+  bool holds_cursor() const noexcept { return !fenced_ && !cursor_was_taken(); }
   const Ring& ring() const noexcept { return *ring_; }
   std::shared_ptr<Ring> shared_ring() const noexcept { return ring_; }
   WaitTarget wait_target() const noexcept { return {&map_, at_.sequence()}; }

@@ -81,19 +81,21 @@ class Step {
 
   // One more each time, from whoever has most, for as long as that makes the division more even.
   void request() {
-    for (;;) {
-      std::uint32_t best = 0;
-      ConsumerId richest = 0;
-      for (std::uint32_t i = 0; i < seen_.size(); ++i) {
-        const auto& sight = seen_[i];
-        if (sight.owner == 0 || sight.owner == self_ || !sight.gives_way || sight.requester != 0) continue;
-        if (std::find(step_.request.begin(), step_.request.end(), i) != step_.request.end()) continue;
-        if (richest != 0 && counts_[sight.owner] <= counts_[richest]) continue;
-        best = i;
-        richest = sight.owner;
-      }
-      if (richest == 0 || !move_to_us(richest)) return;
-      step_.request.push_back(best);
+    std::map<ConsumerId, std::vector<std::uint32_t>> offers;  // by owner; descending
+    for (auto i = static_cast<std::uint32_t>(seen_.size()); i-- > 0;) {
+      const auto& sight = seen_[i];
+      if (sight.owner == 0 || sight.owner == self_ || !sight.gives_way || sight.requester != 0) continue;
+      offers[sight.owner].push_back(i);
+    }
+    while (!offers.empty()) {
+      const auto richest = std::max_element(offers.begin(), offers.end(), [&](const auto& one, const auto& other) {
+        const auto ones = counts_[one.first], others = counts_[other.first];
+        return ones != others ? ones < others : one.second.back() > other.second.back();
+      });
+      if (!move_to_us(richest->first)) return;
+      step_.request.push_back(richest->second.back());
+      richest->second.pop_back();
+      if (richest->second.empty()) offers.erase(richest);
     }
   }
 

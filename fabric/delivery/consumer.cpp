@@ -90,6 +90,7 @@ Consumer::Held::Held(ipc::Reader taken)
     : reader(std::move(taken)),
       acks(reader.ring().map().slot_count),
       delivered_until(reader.position()),
+      read_until(reader.position()),
       rewind_to(kNoLimit) {
   acks.reset(delivered_until);
 }
@@ -107,7 +108,8 @@ Consumer::Consumer(const Fabric& fabric, std::shared_ptr<const Topic> topic, Con
   if (options_.group.empty()) return;
   sharing_ = std::make_unique<Sharing>(
       *topic_, wanted_,
-      Sharing::Options{.group = options_.group, .lease_ns = options_.lease_ns, .balance = options_.partitions.empty()});
+      Sharing::Options{.group = options_.group, .lease_ns = options_.lease_ns, .balance = options_.partitions.empty(),
+                       .gating = options_.gating});
 }
 
 Result<Consumer> Consumer::join(const Fabric& fabric, const std::string& topic, const ConsumerOptions& options) {
@@ -132,6 +134,7 @@ Result<bool> Consumer::take_partition(const Sharing::Take& take) {
   if (sharing_) {
     how.cursor =
         ipc::CursorOptions{.name = options_.group, .gating = options_.gating, .take_over = take.by_force};
+    if (take.by_force) how.cursor->only_from_epoch = take.owner_changes;
   }
   auto reader = ipc::Reader::attach(topic_->ring(take.partition), how);
   if (!reader && reader.error().code == ErrorCode::busy) return false;
@@ -161,7 +164,7 @@ void Consumer::share(std::uint64_t confirm_within_ns) {
       give_by_ns = 0;  // who asked for it is gone
       continue;
     }
-    if (give_by_ns == 0) give_by_ns = now_ns + options_.hand_over_ns;
+    if (give_by_ns == 0) give_by_ns = now_ns + std::min(options_.hand_over_ns, ~std::uint64_t{0} - now_ns);
     ++giving_;
   }
   if (giving_ != 0) give_when_acked(now_ns);
@@ -176,10 +179,12 @@ void Consumer::take_all(const std::vector<Sharing::Take>& takes, std::uint64_t c
   for (auto& trouble : troubles_) trouble.clear();
   std::vector<std::uint32_t> taken;
   for (const auto& take : takes) {
+    if (held_[take.partition]) continue;  // on_change has polled
     const auto done = take_partition(take);
     if (done && *done) taken.push_back(take.partition);
     if (done) continue;
     ++failed_;
+    if (sharing_) sharing_->failed(take.partition, clock_.now_ns());
     troubles_[take.partition] = done.error().message;
     if (trouble_) continue;
     trouble_ = done.error();
@@ -191,7 +196,7 @@ void Consumer::take_all(const std::vector<Sharing::Take>& takes, std::uint64_t c
   if (confirmed && *confirmed) {
     if (!options_.on_change) return;
     for (const auto partition : taken)
-      options_.on_change({.partition = partition, .position = held_[partition]->reader.position()});
+      if (holds(partition)) options_.on_change({.partition = partition, .position = held_[partition]->reader.position()});
     return;
   }
   for (const auto partition : taken) drop(partition, std::nullopt);
@@ -207,7 +212,8 @@ void Consumer::give_when_acked(std::uint64_t now_ns) {
     if (!holds(partition) || held_[partition]->give_by_ns == 0) continue;
     const auto& held = *held_[partition];
     if (held.acks.floor() < std::min(held.reader.position(), held.rewind_to) && now_ns < held.give_by_ns) continue;
-    if (move_cursor(partition, held.acks.floor())) drop(partition, PartitionChange::Kind::given);
+    if (!move_cursor(partition, held.acks.floor())) continue;
+    drop(partition, held.reader.holds_cursor() ? PartitionChange::Kind::given : PartitionChange::Kind::lost);
   }
 }
 
@@ -232,33 +238,33 @@ std::uint64_t Consumer::poll(const Handler& handler, const GapHandler& gaps, std
   std::uint64_t delivered = 0;
   {
     const Polling polling(*this);
-    const auto first = std::exchange(turn_, 0);
-    for (std::size_t i = 0; i < wanted_.size(); ++i) {
+    const auto first = turn_;
+    for (std::size_t i = 0; i < wanted_.size() && delivered < most; ++i) {
       const auto partition = wanted_[(first + i) % wanted_.size()];
+      turn_ = (first + i + 1) % wanted_.size();  // also when a handler throws: its partition comes last the next time
       if (holds(partition) && held_[partition]->give_by_ns == 0)
         delivered += poll_partition(partition, handler, gaps, most - delivered);
-      if (delivered < most) continue;
-      turn_ = (first + i + 1) % wanted_.size();
-      break;
     }
+    if (delivered < most) turn_ = 0;
   }
   if (delivered != 0) idler_.delivered(delivered);
   return delivered;
 }
 
-// The next read of the partition begins at the record that was nacked.
-void Consumer::rewind(Held& held) {
+// The next read of the partition begins at the record that was nacked, or at the oldest one, if publishers have passed it.
+void Consumer::rewind(std::uint32_t partition, Held& held, const GapHandler& gaps) {
   const auto sequence = std::exchange(held.rewind_to, kNoLimit);
   if (sequence == kNoLimit) return;
-  // Refused only when the reader is fenced or overrun: then the next read says so.
   const auto sought = held.reader.seek({ipc::StartAt::Kind::sequence, sequence});
-  if (sought) held.delivered_until = *sought;
+  if (!sought) return;  // fenced: the next read says so
+  held.delivered_until = sequence;
+  if (*sought > sequence && gaps) gaps({.partition = partition, .why = ReadOutcome::lost, .range = {sequence, *sought}});
 }
 
 std::uint64_t Consumer::poll_partition(std::uint32_t partition, const Handler& handler, const GapHandler& gaps,
                                        std::uint64_t most) {
   auto& held = *held_[partition];
-  rewind(held);
+  rewind(partition, held, gaps);
   std::uint64_t delivered = 0;
   ipc::RecordView view;
   for (std::uint64_t i = 0;
@@ -291,8 +297,8 @@ std::uint64_t Consumer::poll_partition(std::uint32_t partition, const Handler& h
     held.acks.mark(held.delivered_until, held.reader.position());
     held.delivered_until = held.reader.position();
   }
-  const auto done =
-      options_.ack == AckMode::automatic ? std::min(held.delivered_until, held.rewind_to) : held.acks.floor();
+  // Without automatic acks it follows what needs no ack, too: a ring full of that would hold publishers up for ever.
+  const auto done = options_.ack == AckMode::automatic ? std::min(held.delivered_until, held.rewind_to) : held.acks.floor();
   if (sharing_ && done > held.reader.acked()) move_cursor(partition, done);
   return delivered;
 }
@@ -308,9 +314,13 @@ bool Consumer::copy_out(Held& held, ipc::RecordView& view) {
 // False: nothing was delivered. It was acked before a nack brought it again, or it is no event, and went to `gaps`.
 bool Consumer::deliver(std::uint32_t partition, Held& held, ipc::RecordView view, const Handler& handler,
                        const GapHandler& gaps) {
-  if (options_.lease_ns != 0 && options_.gating && !copy_out(held, view)) return false;
+  if (options_.lease_ns != 0) {
+    renew_lease();  // from record to record there is progress
+    if (options_.gating && !copy_out(held, view)) return false;
+  }
   if (view.sequence != held.delivered_until) held.acks.mark(held.delivered_until, view.sequence);
   held.delivered_until = view.sequence + 1;
+  held.read_until = std::max(held.read_until, held.delivered_until);
   if (held.acks.is_acked(view.sequence)) return false;
   Delivery delivery{
       .partition = partition, .record = view, .event = {}, .topic = topic_.get(), .possession = held.possession};
@@ -349,28 +359,36 @@ bool Consumer::move_cursor(std::uint32_t partition, std::uint64_t position) {
   auto& held = *held_[partition];
   if (held.reader.position() < position) {  // it was to read again, because of a nack, what is acked by now
     held.rewind_to = position;
-    rewind(held);
+    rewind(partition, held, {});
   }
   if (!held.reader.ack(position)) {
     drop(partition, PartitionChange::Kind::lost);
     return false;
   }
-  held.acks.mark(held.acks.floor(), position);
+  settle(held, position);
   return true;
 }
 
+// Everything below `position` is acked. What was nacked and is acked now does not come again.
+void Consumer::settle(Held& held, std::uint64_t position) {
+  if (held.acks.above() != 0) {
+    held.acks.mark(held.acks.floor(), position);
+  } else if (position > held.acks.floor()) {
+    held.acks.reset(position);
+  }
+  if (held.rewind_to == kNoLimit) return;
+  held.rewind_to = std::max(held.rewind_to, held.acks.floor());
+  if (held.rewind_to >= held.delivered_until) held.rewind_to = kNoLimit;
+}
+
 bool Consumer::ack() {
+  renew_lease();
   bool held_all = true;
   for (const auto partition : wanted_) {
     if (!holds(partition)) continue;
     auto& held = *held_[partition];
-    const auto done = std::min(held.reader.position(), held.rewind_to);
-    if (!held.reader.ack(done)) {
-      drop(partition, PartitionChange::Kind::lost);
-      held_all = false;
-    } else {
-      held.acks.reset(done);
-    }
+    held.read_until = std::max(held.read_until, held.reader.position());
+    held_all = move_cursor(partition, std::min(held.reader.position(), held.rewind_to)) && held_all;
   }
   if (giving_ != 0 && !polling_) give_when_acked(clock_.now_ns());
   return held_all;
@@ -378,7 +396,9 @@ bool Consumer::ack() {
 
 bool Consumer::ack(std::uint32_t partition, std::uint64_t sequence) {
   if (partition >= held_.size() || !holds(partition)) return false;
+  renew_lease();
   auto& held = *held_[partition];
+  if (sequence >= held.read_until) return false;
   const auto floor = held.acks.floor();
   held.acks.mark(sequence, sequence + 1);
   if (held.acks.floor() == floor) return true;
@@ -388,8 +408,8 @@ bool Consumer::ack(std::uint32_t partition, std::uint64_t sequence) {
 bool Consumer::nack(std::uint32_t partition, std::uint64_t sequence) {
   if (partition >= held_.size() || !holds(partition)) return false;
   auto& held = *held_[partition];
-  if (held.acks.is_acked(sequence) || sequence >= held.delivered_until) return false;
-  held.rewind_to = std::min(held.rewind_to, sequence);
+  if (held.acks.is_acked(sequence) || sequence >= held.read_until) return false;
+  if (sequence < held.delivered_until) held.rewind_to = std::min(held.rewind_to, sequence);  // otherwise it is to come again already
   return true;
 }
 

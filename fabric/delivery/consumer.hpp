@@ -133,7 +133,7 @@ class Consumer {
   // least one partition was taken from us. It is no longer held, and a poll that is under way delivers no more of it.
   bool ack();
   // Acks one record, in any order: the group's cursor follows once everything before it is acked as well. False: the partition is not
-  // ours any more.
+  // ours any more, or no such record was delivered since it is.
   bool ack(const Delivery& delivery) { return ack(delivery.partition, delivery.record.sequence); }
   bool ack(std::uint32_t partition, std::uint64_t sequence);
   // The record was not handled: it comes again with the next poll, and so does everything behind it in its partition that is not
@@ -159,6 +159,7 @@ class Consumer {
   bool keeps_views() const noexcept { return sharing_ && options_.gating && options_.lease_ns == 0; }
 
  private:
+  friend struct ConsumerPeer;  // tests: holds its clock
   Consumer(const Fabric& fabric, std::shared_ptr<const Topic> topic, ConsumerOptions options,
            std::vector<std::uint32_t> wanted);
   class Polling;
@@ -170,7 +171,8 @@ class Consumer {
     ipc::Reader reader;
     AckWindow acks;
     std::uint64_t possession = 0;
-    std::uint64_t delivered_until;   // everything before was delivered, or is not there
+    std::uint64_t delivered_until;   // everything before was delivered, or is not there; falls when it is rewound
+    std::uint64_t read_until;        // the same, and never falls: what lies behind was never delivered
     std::uint64_t give_by_ns = 0;    // not 0: it is given away, by then at the latest
     std::uint64_t rewind_to;         // nacked: delivered again from here on; kNoLimit: nothing is
     bool dropped = false;            // not ours any more, but poll() is still using its reader
@@ -179,7 +181,8 @@ class Consumer {
   bool deliver(std::uint32_t partition, Held& held, ipc::RecordView view, const Handler& handler,
                const GapHandler& gaps);
   bool copy_out(Held& held, ipc::RecordView& view);
-  void rewind(Held& held);
+  void rewind(std::uint32_t partition, Held& held, const GapHandler& gaps);
+  void settle(Held& held, std::uint64_t position);
   bool move_cursor(std::uint32_t partition, std::uint64_t position);
   Result<bool> take_partition(const Sharing::Take& take);
   void share(std::uint64_t confirm_within_ns);

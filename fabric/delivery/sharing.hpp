@@ -5,10 +5,17 @@
 // Leases. Death is proven by the kernel and needs none. A lease is for members that live and do nothing: stopped by a signal or a
 // debugger, or in a handler that hangs. Its owner renews it whenever it polls or acks; one that is over is taken by force, and its
 // former owner is fenced. A member that was stopped between taking a partition and writing its lease has none: others give it their
-// own lease's time from when they first saw it there.
+// own lease's time from when they first saw it there. A lease that somebody wrote over (a former owner that woke up, damage) is written
+// again at the next look.
 //
-// Killed anywhere, it leaves requests that nobody believes (their maker is dead); stopped, requests that cost others kOverdueNs once.
-// Not thread-safe: used by its Consumer alone. look() asks the kernel once per other member; allocates.
+// Killed anywhere, it leaves requests that nobody believes (their maker is dead); stopped, requests that cost others kOverdueNs once. A
+// member that looks seldom, because its handler takes long, may come too late for what it was given. So who takes a partition instead of a
+// live member that had asked for it waits twice as long the next time, up to kLongestOverdueNs; who has come too late even then
+// is not listened to for kDeafNs.
+//
+// A partition that could not be taken (it is damaged, ...) counts for nobody, and is not asked for, until it is taken or kUnfitNs have passed.
+// Not thread-safe: used by its Consumer alone. look() asks the kernel once per other member; allocates. 255 members of a group in one process
+// are told apart.
 
 #include <cstdint>
 #include <string>
@@ -26,8 +33,10 @@ class Sharing {
     std::string group{};
     std::uint64_t lease_ns = 0;  // 0: for ever
     bool balance = true;         // false: was told which partitions to have
+    bool gating = true;          // as the cursors have to be
   };
-  static constexpr std::uint64_t kOverdueNs = 20'000'000;
+  static constexpr std::uint64_t kOverdueNs = 20'000'000, kLongestOverdueNs = 64 * kOverdueNs;
+  static constexpr std::uint64_t kDeafNs = 30'000'000'000, kUnfitNs = 1'000'000'000;
 
   // `wanted`: partitions, ascending.
   Sharing(const Topic& topic, std::vector<std::uint32_t> wanted, Options options);
@@ -35,9 +44,12 @@ class Sharing {
   Sharing(const Sharing&) = delete;
   Sharing& operator=(const Sharing&) = delete;
 
+  ConsumerId self() const noexcept { return self_; }
+
   struct Take {
     std::uint32_t partition = 0;
     bool by_force = false;  // its owner's lease is over
+    std::uint64_t owner_changes = 0;  // by force: of the owner whose lease it is
   };
   struct Step {
     std::vector<Take> take;
@@ -47,22 +59,31 @@ class Sharing {
   const Step& look(std::uint64_t now_ns);
   // Renews the leases that look() would; cheap when there is nothing to renew.
   void renew(std::uint64_t now_ns);
-  // After a partition was taken, or was given away.
+  // After a partition was taken, could not be taken for another reason than its owner, or was given away (or lost).
   void took(std::uint32_t partition, std::uint64_t now_ns);
+  void failed(std::uint32_t partition, std::uint64_t now_ns);
   void gave(std::uint32_t partition);
 
  private:
   struct Watched {
     ipc::CursorWatch watch;
     bool ours = false, asked = false;
-    bool lease_over = false;
+    bool lease_over = false, instead = false;  // instead: it is taken although a live member asked for it
     // As we last saw it, and since when it is so.
     ipc::CursorSight seen{};
     std::uint64_t since_ns = 0;
+    // Ours: the lease we wrote, and as what owner.
+    std::uint64_t lease = 0, owner_changes = 0;
+    std::uint64_t overdue_ns = kOverdueNs, deaf_until_ns = 0, unfit_until_ns = 0;
+    std::uint64_t woken_ns = 0;  // asked: when its owner was last woken for it
   };
   PartitionSight sight(Watched& watched, std::uint64_t now_ns);
+  PartitionSight sight_of_ours(Watched& watched, std::uint64_t now_ns);
   bool lease_is_over(const Watched& watched, std::uint64_t now_ns) const noexcept;
+  bool is_unfit(const Watched& watched, std::uint64_t now_ns) const noexcept;
   bool is_alive(ipc::MemberId member);
+  bool is_reader_alive(ipc::ReaderId reader);
+  void ask(Watched& watched, std::uint64_t now_ns);
   std::uint64_t new_lease(std::uint64_t now_ns) const noexcept;
   Watched& of(std::uint32_t partition);
 
@@ -72,7 +93,7 @@ class Sharing {
   std::uint8_t number_;                    // of this consumer, in its process
   ConsumerId self_;
   std::vector<Watched> watched_;           // as wanted_
-  std::vector<std::pair<ipc::MemberId, bool>> alive_;  // answers of one look
+  std::vector<std::pair<std::uint64_t, bool>> alive_;  // answers of one look, by the lowest 56 bits of the id
   std::vector<PartitionSight> sights_;
   Step step_;
   std::uint64_t renewed_ns_ = 0;

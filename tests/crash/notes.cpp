@@ -2,19 +2,9 @@
 
 #include <unistd.h>
 
-namespace fabric::ipc {
+#include "tests/crash/clock_peer.hpp"
 
-// A clock that stands still: single-stepped, a child would see time pass and take other branches than at full speed.
-struct ClockPeer {
-  static void hold(Clock& clock) noexcept {
-    clock.anchor_ns_ = clock.now_ns();
-    clock.factor_ = 0;
-    clock.renew_ticks_ = ~std::uint64_t{0};
-  }
-  static void advance(Clock& clock, std::uint64_t ns) noexcept { clock.anchor_ns_ += ns; }
-};
-
-namespace crash {
+namespace fabric::ipc::crash {
 namespace {
 
 // Opens what a publisher and a reader keep from others.
@@ -143,5 +133,4 @@ ReadOutcome Actor::read(Reader& in) noexcept {
   return outcome;
 }
 
-}  // namespace crash
-}  // namespace fabric::ipc
+}  // namespace fabric::ipc::crash

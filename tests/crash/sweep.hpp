@@ -1,20 +1,16 @@
 #pragma once
-// One child, swept: at every instruction of its region it is killed, or stopped while the others go on.
-//
-// For each point a World is reset, the child forked and brought to the point, the others go on, and everything is
-// audited. With EVF_FULL=1 in the environment all points run; otherwise a contiguous part that begins at a seeded place
-// (EVF_SEED) and ends with the time (EVF_SWEEP_MS for one sweep). The count of points is printed either way.
+// One child at one ring, swept (points.hpp): for each point a World is reset, the child forked and brought to the point, the others go on,
+// and everything is audited.
 
 #include <gtest/gtest.h>
 
-#include "tests/crash/tracee.hpp"
+#include "tests/crash/points.hpp"
 #include "tests/crash/world.hpp"
 
 namespace fabric::ipc::crash {
 
-// kill: its death is known, so nobody may have to wait: readers would wait an hour for a live publisher.
-// stop: readers wait kStopBoundNs.
-enum class Mode : std::uint8_t { kill, stop };
+// Killed, its death is known, so nobody may have to wait: readers would wait an hour for a live publisher. Stopped, readers wait
+// kStopBoundNs.
 inline constexpr std::uint64_t kKillBoundNs = 3'600'000'000'000, kStopBoundNs = 200'000;
 
 struct Sweep {

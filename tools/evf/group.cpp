@@ -64,7 +64,7 @@ GroupSummary summarize(const std::string& topic, const std::string& group, const
       ++sum.owned;
       members.insert(ipc::reader_id(cursor->owner, ipc::LeaseWord::reader(cursor->lease)));
     }
-    if (owners.alive(ipc::member_of(cursor->requested_by))) asking.insert(cursor->requested_by);
+    if (owners.alive(owners.member_of(cursor->requested_by))) asking.insert(cursor->requested_by);
     const auto lag = view->lag(*cursor);
     sum.lag_records += lag.records;
     if (lag.records != 0) sum.worst_age_ns = std::max(sum.worst_age_ns, lag.age_ns);
@@ -160,7 +160,7 @@ Json partition_json(const GroupPartition& partition, const Owners& owners) {
   row["reader"] = cursor.lease == 0 ? Json() : Json(ipc::LeaseWord::reader(cursor.lease));
   row["lease_until_monotonic_ns"] =
       cursor.lease == 0 || until_ms == ipc::LeaseWord::kForEver ? Json() : Json(until_ms * 1'000'000);
-  row["requested_by"] = owners.json(ipc::member_of(cursor.requested_by));
+  row["requested_by"] = owners.json(owners.member_of(cursor.requested_by));
   return row;
 }
 
@@ -174,7 +174,7 @@ void print_partitions(const std::vector<GroupPartition>& partitions, const Owner
     const auto lag = view->lag(*cursor);
     auto owner = owners.cell(cursor->owner);
     if (cursor->lease != 0) owner.text += fmt::format(" #{}", ipc::LeaseWord::reader(cursor->lease));
-    const auto asker = ipc::member_of(cursor->requested_by);
+    const auto asker = owners.member_of(cursor->requested_by);
     table.add({std::to_string(view->partition),
                format_count(cursor->position),
                format_count(view->snapshot.head),

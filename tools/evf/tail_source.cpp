@@ -37,7 +37,7 @@ Result<Source> Source::open(const std::shared_ptr<const Topic>& topic, const Sou
     source.partitions_.push_back({.number = number, .end = ipc::find_head(topic->ring(number)->map())});
   if (!options.group.empty())
     source.sharing_ = std::make_unique<Sharing>(
-        *topic, wanted, Sharing::Options{.group = options.group, .balance = options.follow && !options.partition});
+        *topic, wanted, Sharing::Options{.group = options.group, .balance = options.follow && !options.partition, .gating = options.gating});
   if (auto shared = source.share(); !shared) return shared.error();
   return source;
 }
@@ -52,7 +52,7 @@ Result<void> Source::share() {
   shared_ns_ = ipc::monotonic_ns();
   if (!sharing_) {
     for (std::uint32_t i = 0; i < partitions_.size(); ++i)
-      if (auto taken = take(i, false); !taken) return taken.error();
+      if (auto taken = take(i, {.partition = partitions_[i].number}); !taken) return taken.error();
     return {};
   }
   const auto& step = sharing_->look(shared_ns_);
@@ -62,19 +62,22 @@ Result<void> Source::share() {
     const auto due = std::find_if(step.take.begin(), step.take.end(),
                                   [&](const auto& take) { return take.partition == number; });
     if (due == step.take.end()) continue;
-    if (auto taken = take(i, due->by_force); !taken) return taken.error();
+    if (auto taken = take(i, *due); !taken) return taken.error();
   }
   return {};
 }
 
-Result<void> Source::take(std::uint32_t index, bool by_force) {
+Result<void> Source::take(std::uint32_t index, const Sharing::Take& due) {
   auto& partition = partitions_[index];
   if (partition.reader) return {};
   const auto& ring = topic_->ring(partition.number);
   const auto cursor = sharing_ ? ipc::find_cursor(ring->map(), options_.group) : std::nullopt;
   const auto wanted = ipc::find_start(ring->map(), starts_[index]);
   auto how = reader_options(index);
-  if (how.cursor) how.cursor->take_over = by_force;
+  if (how.cursor && due.by_force) {
+    how.cursor->take_over = true;
+    how.cursor->only_from_epoch = due.owner_changes;
+  }
   auto reader = ipc::Reader::attach(ring, how);
   if (!reader && reader.error().code == ErrorCode::busy) return {};
   if (!reader) return reader.error();

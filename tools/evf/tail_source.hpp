@@ -81,7 +81,7 @@ class Source {
 
   Source(std::shared_ptr<const Topic> topic, SourceOptions options);
   Result<void> share();
-  Result<void> take(std::uint32_t index, bool by_force);
+  Result<void> take(std::uint32_t index, const Sharing::Take& due);
   ipc::ReaderOptions reader_options(std::uint32_t partition) const;
   bool finished(const Partition& partition) const noexcept;
   std::optional<Item> fill(Partition& partition);

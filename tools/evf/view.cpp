@@ -16,6 +16,12 @@ Owners::Owners(const std::string& directory) {
 
 bool Owners::alive(ipc::MemberId id) const noexcept { return id != 0 && (!members_ || members_->is_alive(id)); }
 
+ipc::MemberId Owners::member_of(ipc::ReaderId reader) const noexcept {
+  for (const auto& [id, info] : known_)
+    if (reader != 0 && ipc::reader_id(id, static_cast<std::uint8_t>(reader)) == reader) return id;
+  return 0;
+}
+
 Cell Owners::cell(ipc::MemberId id) const {
   if (id == 0) return "-";
   const auto found = known_.find(id);

@@ -19,6 +19,8 @@ class Owners {
   explicit Owners(const std::string& directory);
   // Whether its death is not proven (0: nobody, not alive).
   bool alive(ipc::MemberId id) const noexcept;
+  // The member that a reader belongs to; 0: none that is known.
+  ipc::MemberId member_of(ipc::ReaderId reader) const noexcept;
   Cell cell(ipc::MemberId id) const;  // "4711 evf", "4711 evf, dead", "-"
   Json json(ipc::MemberId id) const;  // {"member", "pid", "name", "alive"} or null
 

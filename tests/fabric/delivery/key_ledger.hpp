@@ -7,10 +7,12 @@
 #include <sys/mman.h>
 
 #include <atomic>
+#include <charconv>
 #include <cstdint>
 #include <cstdlib>
 #include <new>
 #include <string>
+#include <string_view>
 
 #include "fabric/delivery/consumer.hpp"
 
@@ -30,8 +32,9 @@ class KeyLedger {
   static std::string key(std::uint64_t number) { return "key" + std::to_string(number); }
 
   void add(const Delivery& delivery) {
-    const auto number = std::stoull(std::string(as_text(delivery.event.envelope.key).substr(3)));
-    const std::uint64_t ordinal = std::stoull(std::string(as_text(delivery.event.payload)));
+    const auto number = number_in(as_text(delivery.event.envelope.key).substr(3));
+    const auto ordinal = number_in(as_text(delivery.event.payload));
+    if (number >= keys_) return static_cast<void>(words()[keys_ + 1].fetch_add(1));
     auto& next = words()[number];
     std::uint64_t expected = ordinal;
     if (next.compare_exchange_strong(expected, ordinal + 1)) return;
@@ -44,11 +47,20 @@ class KeyLedger {
   }
   std::uint64_t redelivered() const { return words()[keys_].load(); }
   std::uint64_t faults() const { return words()[keys_ + 1].load(); }
+  void clear() {
+    for (std::uint64_t i = 0; i < keys_ + 3; ++i) words()[i].store(0);
+  }
   // Publishers go on until they are told to stop.
   void stop_publishing() { words()[keys_ + 2].store(1); }
   bool stopped() const { return words()[keys_ + 2].load() != 0; }
 
  private:
+  // The largest number where it does not begin with one.
+  static std::uint64_t number_in(std::string_view text) {
+    std::uint64_t number = ~std::uint64_t{0};
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+  }
   std::size_t bytes() const { return (keys_ + 3) * sizeof(std::atomic<std::uint64_t>); }
   std::atomic<std::uint64_t>* words() const { return static_cast<std::atomic<std::uint64_t>*>(memory_); }
   std::uint64_t keys_;
