@@ -13,13 +13,15 @@ class CloudEvents : public EvfFixture {
   void SetUp() override { create("t", {"--partitions", "2", "--slots", "1K"}); }
 };
 
-constexpr const char* kFirst = R"({"specversion":"1.0","id":"order-1","source":"/shop","type":"placed","subject":"anna",)"
-                               R"("time":"2018-04-05T17:31:00Z","datacontenttype":"application/json","correlationid":"c-1",)"
-                               R"("region":"eu","retries":3,"sequence":"0007",)"
-                               R"("traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","data":{"n": 1.50}})";
-constexpr const char* kSecond = R"({"specversion":"1.0","id":"order-2","source":"/shop","type":"placed","subject":"anna",)"
-                                R"("time":"2018-04-05T17:31:01.500Z","datacontenttype":"text/plain","sequence":"0008",)"
-                                R"("data":"two\nlines"})";
+constexpr const char* kFirst =
+    R"({"specversion":"1.0","id":"order-1","source":"/shop","type":"placed","subject":"anna",)"
+    R"("time":"2018-04-05T17:31:00Z","datacontenttype":"application/json","correlationid":"c-1",)"
+    R"("region":"eu","retries":3,"sequence":"0007",)"
+    R"("traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","data":{"n": 1.50}})";
+constexpr const char* kSecond =
+    R"({"specversion":"1.0","id":"order-2","source":"/shop","type":"placed","subject":"anna",)"
+    R"("time":"2018-04-05T17:31:01.500Z","datacontenttype":"text/plain","sequence":"0008",)"
+    R"("data":"two\nlines"})";
 constexpr const char* kThird = R"({"specversion":"1.0","id":"order-3","source":"/shop","type":"placed",)"
                                R"("time":"2018-04-05T17:31:02Z","sequence":"0009","data_base64":"AP8="})";
 

@@ -181,7 +181,8 @@ bool RecordReader::read_batch(std::string text) {
     text += '\n';
     text += *line;
     if (text.size() <= kMaxBatchBytes) continue;
-    return refuse(fmt::format("begins an array of more than {}; write one event a line instead", format_bytes(kMaxBatchBytes)));
+    return refuse(
+        fmt::format("begins an array of more than {}; write one event a line instead", format_bytes(kMaxBatchBytes)));
   }
   auto events = cloud_events_from_json(text);
   if (!events) {

@@ -1,6 +1,6 @@
 #pragma once
-// What `evf pub` reads: lines, NDJSON, CloudEvents, or length-prefixed records, from a file or standard input, and the key of each.
-// Not thread-safe. Reading blocks, and ends when the run is interrupted.
+// What `evf pub` reads: lines, NDJSON, CloudEvents, or length-prefixed records, from a file or standard input, and the
+// key of each. Not thread-safe. Reading blocks, and ends when the run is interrupted.
 
 #include <cstdint>
 #include <optional>
@@ -15,9 +15,10 @@
 namespace fabric::evf {
 
 enum class InputFormat : std::uint8_t {
-  lines,            // each line is a record, without its newline; an empty line is an empty record
-  ndjson,           // each line is a JSON value, published as it stands; blank lines are skipped
-  cloudevents,      // structured CloudEvents in JSON, one a line; or an array of them, which is read whole before the first goes out
+  lines,        // each line is a record, without its newline; an empty line is an empty record
+  ndjson,       // each line is a JSON value, published as it stands; blank lines are skipped
+  cloudevents,  // structured CloudEvents in JSON, one a line; or an array of them, which is read whole before the first
+                // goes out
   length_prefixed,  // 4 bytes little-endian, then as many bytes of payload
 };
 

@@ -260,6 +260,7 @@ TEST(EventAttributesTest, MalformedFieldsAreReported) {
     EXPECT_TRUE(malformed(field(12, data))) << to_hex(as_bytes(data));
   EXPECT_FALSE(malformed(field(12, "\3\1n")));
   EXPECT_FALSE(malformed(field(12, "\x63\1nwhatever"))) << "of a later version";
+  EXPECT_FALSE(malformed(field(12, std::string("\0\1n", 3)))) << "no type is 0 so far";
 }
 
 std::string refusal(const EventAttributes& attributes) {
