@@ -183,7 +183,9 @@ bool Prover::other_members_imply(const Facts& writer, const ObjectView& wanted, 
 }
 
 void Prover::other_member_gaps(const Facts& writer, const Node& reader, const ObjectView& wanted, Gaps& gaps) {
-  for (const auto& [pattern, schema] : wanted.patterns) {
+  for (const auto& entry : wanted.patterns) {
+    const auto* pattern = entry.first;
+    const auto* schema = entry.second;
     if (schema == nullptr || other_members_imply(writer, wanted, pattern, *schema)) continue;
     gaps.add(schema->pointer, "pattern-property-narrowed", [&] {
       return "the reader's schema for names that match " + json::quote(pattern->text()) +
@@ -222,10 +224,11 @@ void Prover::name_gaps(const Facts& writer, const Node& reader, Gaps& gaps) {
 }
 
 void Prover::dependency_gaps(const Facts& writer, const Node& reader, Gaps& gaps) {
-  for (const auto& [name, others] : reader.dependent_required) {
+  for (const auto& dependency : reader.dependent_required) {
+    const auto& name = dependency.first;
     const auto facts = writer.with({words_.type(kObject), words_.required(name)});
     const auto given = required_of(facts);
-    for (const auto& other : others)
+    for (const auto& other : dependency.second)
       if (!given.contains(other) && !empty(facts))
         gaps.add(reader.pointer + "/dependentRequired" + pointer_token(name), "dependency-added", [&] {
           return "the reader requires " + json::quote(other) + " beside " + json::quote(name) +

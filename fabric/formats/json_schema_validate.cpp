@@ -223,7 +223,9 @@ bool Validator::check_object(const Node& node, const bj::value& value, const Pla
 
 bool Validator::check_members(const Node& node, const bj::object& object, const Place& place, Seen* seen) {
   std::size_t index = 0;
-  for (const auto& [name, member] : object) {
+  for (const auto& pair : object) {
+    const auto name = pair.key();
+    const auto& member = pair.value();
     const Place at{.up = &place, .key = name};
     bool known = false;
     const auto look = [&](const Node& schema) {
