@@ -1,5 +1,6 @@
 #include "fabric/catalog/catalog_json.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <limits>
 #include <set>
@@ -173,8 +174,10 @@ std::optional<Retry> read_retry(ObjectReader& reader) {
   Retry retry{.attempts = object->small_number("attempts"),
               .initial_ns = object->number("initial_ns"),
               .max_ns = object->number("max_ns")};
-  if (object->has("jitter_thousandths"))
-    retry.jitter_thousandths = static_cast<std::uint32_t>(object->number("jitter_thousandths").value_or(0) & 0x3ff);
+  if (const auto jitter = object->number("jitter_thousandths")) {
+    if (*jitter > 1000) object->refuse("jitter_thousandths", "is out of range");
+    retry.jitter_thousandths = static_cast<std::uint32_t>(std::min<std::uint64_t>(*jitter, 1000));
+  }
   retry.then = object->word("then", exhaustion_named);
   return retry;
 }

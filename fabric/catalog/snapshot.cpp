@@ -152,17 +152,20 @@ Result<std::unique_ptr<FollowedCatalog>> FollowedCatalog::open(const Fabric& fab
 }
 
 Result<bool> FollowedCatalog::refresh() {
-  auto seen = current();
-  const auto more = files_of(fabric_).has(seen->number + 1);
+  const auto more = files_of(fabric_).has(current()->number + 1);
   if (!more) return more.error();
   if (!*more) return false;
   auto snapshot = load_snapshot(fabric_);
   if (!snapshot) return snapshot.error();
-  // Another thread may have been here with a later one: numbers only rise.
-  while ((*snapshot)->number > seen->number)
-    if (current_.compare_exchange_weak(seen, *snapshot, std::memory_order_acq_rel, std::memory_order_acquire))
-      return true;
-  return false;
+  const std::lock_guard lock(mutex_);
+  if ((*snapshot)->number <= current_->number) return false;  // another thread was here meanwhile
+  current_ = std::move(*snapshot);
+  return true;
+}
+
+SnapshotPointer FollowedCatalog::current() const {
+  const std::lock_guard lock(mutex_);
+  return current_;
 }
 
 }  // namespace fabric::catalog

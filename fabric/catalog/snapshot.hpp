@@ -13,9 +13,9 @@
 // Free functions are thread-safe; a FollowedCatalog may be read by all threads and refreshed by any. Everything read is
 // input: damage is an error that names the file. Blocks on the file system.
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -76,14 +76,15 @@ class FollowedCatalog {
   // The fabric has to outlive it. Errors: those of load_snapshot().
   static Result<std::unique_ptr<FollowedCatalog>> open(const Fabric& fabric);
   // Never null.
-  SnapshotPointer current() const noexcept { return current_.load(std::memory_order_acquire); }
+  SnapshotPointer current() const;
   // True: there is a new one. On errors the old one stays.
   Result<bool> refresh();
 
  private:
   FollowedCatalog(const Fabric& fabric, SnapshotPointer snapshot) : fabric_(fabric), current_(std::move(snapshot)) {}
   const Fabric& fabric_;
-  std::atomic<SnapshotPointer> current_;
+  mutable std::mutex mutex_;  // over `current_`: held for a copy of the pointer, never while anything is read
+  SnapshotPointer current_;
 };
 
 }  // namespace fabric::catalog

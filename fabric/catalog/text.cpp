@@ -69,24 +69,24 @@ bool contains(const std::array<std::string_view, N>& words, std::string_view wor
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-constexpr std::array<std::string_view, 55> kParticiples{
-    "sent",   "paid",   "built",  "sold",       "made",      "taken",     "begun",      "lost",
-    "won",    "found",  "left",   "held",       "kept",      "bought",    "bound",      "broken",
-    "chosen", "drawn",  "driven", "fallen",     "forgotten", "frozen",    "given",      "gone",
-    "grown",  "hidden", "known",  "led",        "met",       "put",       "read",       "risen",
-    "run",    "seen",   "set",    "shown",      "shut",      "split",     "spent",      "stolen",
-    "stuck",  "torn",   "thrown", "understood", "written",   "withdrawn", "overridden", "rewritten",
-    "caught", "taught", "done",   "rebuilt",    "reset",     "undone",    "resent"};
-constexpr std::array<std::string_view, 76> kVerbs{
-    "accept",    "activate", "add",      "allocate",  "apply",       "approve",    "archive",  "assign",   "authorise",
-    "authorize", "book",     "build",    "calculate", "cancel",      "capture",    "change",   "charge",   "check",
-    "clear",     "close",    "complete", "confirm",   "create",      "deactivate", "debit",    "delete",   "deliver",
-    "disable",   "dispatch", "enable",   "execute",   "expire",      "export",     "fetch",    "generate", "import",
-    "increase",  "issue",    "lock",     "make",      "move",        "notify",     "open",     "pay",      "place",
-    "prepare",   "print",    "process",  "publish",   "recalculate", "refund",     "register", "reject",   "release",
-    "remove",    "rename",   "request",  "reserve",   "resend",      "reset",      "restart",  "run",      "schedule",
-    "send",      "set",      "ship",     "start",     "stop",        "submit",     "suspend",  "transfer", "unlock",
-    "update",    "validate", "verify",   "withdraw"};
+constexpr auto kParticiples = std::to_array<std::string_view>(
+    {"sent",   "paid",   "built",  "sold",       "made",      "taken",     "begun",      "lost",
+     "won",    "found",  "left",   "held",       "kept",      "bought",    "bound",      "broken",
+     "chosen", "drawn",  "driven", "fallen",     "forgotten", "frozen",    "given",      "gone",
+     "grown",  "hidden", "known",  "led",        "met",       "put",       "read",       "risen",
+     "run",    "seen",   "set",    "shown",      "shut",      "split",     "spent",      "stolen",
+     "stuck",  "torn",   "thrown", "understood", "written",   "withdrawn", "overridden", "rewritten",
+     "caught", "taught", "done",   "rebuilt",    "reset",     "undone",    "resent"});
+constexpr auto kVerbs = std::to_array<std::string_view>(
+    {"accept",    "activate", "add",      "allocate",  "apply",       "approve",    "archive",  "assign",   "authorise",
+     "authorize", "book",     "build",    "calculate", "cancel",      "capture",    "change",   "charge",   "check",
+     "clear",     "close",    "complete", "confirm",   "create",      "deactivate", "debit",    "delete",   "deliver",
+     "disable",   "dispatch", "enable",   "execute",   "expire",      "export",     "fetch",    "generate", "import",
+     "increase",  "issue",    "lock",     "make",      "move",        "notify",     "open",     "pay",      "place",
+     "prepare",   "print",    "process",  "publish",   "recalculate", "refund",     "register", "reject",   "release",
+     "remove",    "rename",   "request",  "reserve",   "resend",      "reset",      "restart",  "run",      "schedule",
+     "send",      "set",      "ship",     "start",     "stop",        "submit",     "suspend",  "transfer", "unlock",
+     "update",    "validate", "verify",   "withdraw"});
 
 // Bytes of the UTF-8 sequence at the front of the text; 0: not one (overlong, surrogate, out of range, cut off).
 std::size_t utf8_length(std::string_view text) noexcept {

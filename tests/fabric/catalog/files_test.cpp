@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <random>
 
 #include "fabric/catalog/lint.hpp"
 #include "fabric/catalog/load.hpp"
@@ -56,6 +57,40 @@ std::string name_of(const ::testing::TestParamInfo<std::string>& info) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Data, CatalogFiles, ::testing::ValuesIn(cases()), name_of);
+
+// Files of the shop with bytes overwritten, removed and doubled: whatever comes of it is a catalog or a problem, and
+// both can be used.
+TEST(CatalogFilesTest, DamagedFilesAreProblemsNeverCrashes) {
+  std::mt19937 random(7);
+  const auto any = [&](std::size_t below) { return std::uniform_int_distribution<std::size_t>(0, below - 1)(random); };
+  static constexpr std::string_view kBytes = ":{}[]&*|>-?!#'\"\n\t %@`,\x80\x00x";
+  std::size_t refused = 0;
+  for (int round = 0; round < 300; ++round) {
+    auto text =
+        read_text(source_path("fabric/catalog/shop/" + std::string(round % 2 == 0 ? "sales.yaml" : "shipping.yaml")));
+    for (std::size_t changes = any(4) + 1; changes > 0; --changes) {
+      const auto at = any(text.size());
+      switch (any(3)) {
+        case 0:
+          text[at] = kBytes[any(kBytes.size())];
+          break;
+        case 1:
+          text.erase(at, any(40));
+          break;
+        default:
+          text.insert(at, text.substr(any(text.size()), any(40)));
+      }
+    }
+    Problems problems;
+    const auto catalog = load_texts({{source_path("fabric/catalog/shop/x.yaml"), text}}, problems);
+    lint(catalog, {.formats = &toy_formats(), .today = test_day()}, problems);
+    refused += problems.errors() != 0;
+    EXPECT_FALSE(to_html(catalog, shop_options()).empty());
+    EXPECT_FALSE(to_yaml(to_asyncapi(catalog, shop_options())).empty());
+  }
+  EXPECT_GT(refused, 100U);
+  EXPECT_LT(refused, 300U);
+}
 
 TEST(CatalogFilesTest, ThereAreDozens) { EXPECT_GE(cases().size(), 48U); }
 
