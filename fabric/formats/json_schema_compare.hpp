@@ -19,6 +19,7 @@
 //   enum or const to a schema that all values meet     type changed    compatible      the values are validated
 //   bounds spelt otherwise (minimum 1 and              added           compatible      for integers they are the same
 //     exclusiveMinimum 0), multipleOf 1 for integer
+//   a dependent schema that no object meets            type changed    compatible      neither side can have the member
 //   draft-07 additionalItems without a list of items   changed         compatible      the keyword says nothing there
 //   not                                                shallow         compared
 //   lenient content models                             an option       no such option  they let in documents that fail

@@ -299,6 +299,8 @@ TEST(JsonSchemaCompatibility, DeviationsFromConfluent) {
       {R"({"enum":["a","b"]})", R"({"type":"string"})", ""},
       {R"({"const":"a"})", R"({"enum":["a","b"]})", ""},
       {R"({"type":"integer","minimum":1})", R"({"type":"integer","exclusiveMinimum":0})", ""},
+      // No object meets either schema, so nobody writes the member.
+      {R"({"dependentSchemas":{"a":{"type":"string"}}})", R"({"dependentSchemas":{"a":{"type":"number"}}})", ""},
       // Keywords that are not compared there.
       {R"({"type":"array"})", R"({"type":"array","contains":{"type":"integer"}})", "/contains contains-narrowed"},
       {R"({"type":"integer"})", R"({"if":true,"then":{"minimum":1},"type":"integer"})", "/then condition-changed"},
