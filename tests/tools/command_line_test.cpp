@@ -23,6 +23,25 @@ const std::vector<Words> kVerbs{{"topic"},
                                 {"topic", "delete"},
                                 {"pub"},
                                 {"tail"},
+                                {"group"},
+                                {"group", "list"},
+                                {"group", "describe"},
+                                {"group", "reset"},
+                                {"group", "delete"},
+                                {"schema"},
+                                {"schema", "list"},
+                                {"schema", "show"},
+                                {"schema", "register"},
+                                {"schema", "check"},
+                                {"schema", "delete"},
+                                {"schema", "mode"},
+                                {"schema", "deprecate"},
+                                {"catalog"},
+                                {"catalog", "lint"},
+                                {"catalog", "diff"},
+                                {"catalog", "apply"},
+                                {"catalog", "show"},
+                                {"catalog", "export"},
                                 {"list"},
                                 {"lag"},
                                 {"doctor"},
@@ -32,7 +51,7 @@ TEST_F(CommandLine, HelpOfEveryVerbFitsTheTerminalAndHasExamples) {
   auto verbs = kVerbs;
   verbs.push_back({});
   for (auto verb : verbs) {
-    const bool group = verb == Words{"topic"};
+    const bool group = verb.size() == 1 && (verb[0] == "topic" || verb[0] == "group" || verb[0] == "schema" || verb[0] == "catalog");
     verb.push_back("--help");
     const auto help = ok(verb);
     EXPECT_THAT(help, HasSubstr("Usage: evf"));

@@ -7,9 +7,7 @@
 #include <algorithm>
 
 #include "fabric/catalog/lint.hpp"
-#if __has_include("tools/evf/formats.hpp")
 #include "tools/evf/formats.hpp"
-#endif
 #include "tools/evf/text.hpp"
 
 namespace fabric::evf {
@@ -49,11 +47,7 @@ std::optional<CatalogSource> open_snapshot(const Context& context, std::uint64_t
 }  // namespace
 
 const contract::Formats& known_formats() {
-#if __has_include("tools/evf/formats.hpp")
   static const contract::Formats kFormats = formats();
-#else
-  static const contract::Formats kFormats;
-#endif
   return kFormats;
 }
 

@@ -17,7 +17,8 @@ constexpr const char* kFooter = R"(The fabric is a directory: --dir DIR, or $EVF
 Data goes to standard output, everything else to standard error.
 
 Exit codes:
-  0 ok   1 failed   2 usage   3 not found   4 unhealthy
+  0 ok   1 failed   2 usage   3 not found
+  4 unhealthy, or a schema or catalog that breaks somebody
   5 corrupt or incompatible   6 permission
 
 Examples:

@@ -5,9 +5,13 @@
 #include <unistd.h>
 
 #include <limits>
+#include <span>
+#include <vector>
 
+#include "fabric/contract/attach.hpp"
 #include "fabric/delivery/producer.hpp"
 #include "ipc/clock.hpp"
+#include "tools/evf/formats.hpp"
 #include "tools/evf/pub_input.hpp"
 #include "tools/evf/terminal.hpp"
 #include "tools/evf/text.hpp"
@@ -31,6 +35,8 @@ struct Arguments {
   std::optional<double> rate;  // records a second
   std::optional<std::uint64_t> timeout_ns;
   std::uint32_t schema = 0;
+  std::string subject;        // encode JSON by its contract
+  std::uint32_t version = 0;  // 0: the latest
   bool take_over = false, quiet = false;
 };
 
@@ -59,11 +65,18 @@ class Pace {
   std::uint64_t start_ns_;
 };
 
+// How JSON becomes payloads: a version of a subject.
+struct Contract {
+  contract::Registered registered;
+  std::shared_ptr<const contract::Schema> schema;  // null: there is none, records go out as they are
+};
+
 // Publishes the records of one input and keeps count.
 class Publication {
  public:
-  Publication(Producer& producer, Input& input, const Arguments& arguments, const Context& context)
+  Publication(Producer& producer, Input& input, const Arguments& arguments, const Context& context, Contract contract)
       : producer_(&producer),
+        contract_(std::move(contract)),
         input_(&input),
         arguments_(&arguments),
         directory_(directory_of(context)),
@@ -86,7 +99,11 @@ class Publication {
   void summarise(bool complete);
   void print_summary(bool complete, std::uint64_t took_ns) const;
 
+  std::string encode();
+
   Producer* producer_;
+  Contract contract_;
+  std::vector<std::byte> encoded_;  // the record at hand, by its contract
   Input* input_;
   const Arguments* arguments_;
   std::string directory_;
@@ -101,6 +118,13 @@ int Publication::run() {
   const Pace pace(arguments_->rate, start_ns_);
   int code = kOk;
   while (code == kOk && reader_.next()) {
+    if (auto fault = encode(); !fault.empty()) {
+      clear_progress();
+      code = fail(kFailed, fmt::format("{}: {}: {}", printable(input_->name()), reader_.place(), fault),
+                  fmt::format("evf schema show {} says what it has to be; what came before it is published",
+                              printable(contract_.registered.subject)));
+      break;
+    }
     pace.wait(published_.records);
     if (interrupted()) break;
     const auto result = publish_waiting();
@@ -124,12 +148,23 @@ int Publication::run() {
   return code;
 }
 
+// Why the record at hand does not keep its contract; empty: it does.
+std::string Publication::encode() {
+  if (!contract_.schema) return {};
+  auto encoded = contract_.schema->from_json(reader_.payload());
+  if (!encoded) return encoded.error().message;
+  encoded_ = std::move(*encoded);
+  return {};
+}
+
 // The record at hand; 0: without waiting.
 Published Publication::try_within(std::uint64_t timeout_ns) {
-  const auto key = as_bytes(reader_.key()), payload = as_bytes(reader_.payload());
+  const auto key = as_bytes(reader_.key());
+  const auto payload = contract_.schema ? std::span<const std::byte>(encoded_) : as_bytes(reader_.payload());
+  const auto id = contract_.schema ? contract_.registered.id : arguments_->schema;
   const auto* event = reader_.event();
-  if (event == nullptr) return producer_->publish_within(key, payload, timeout_ns, arguments_->schema);
-  const auto schema = event->schema() != 0 ? event->schema() : arguments_->schema;
+  if (event == nullptr) return producer_->publish_within(key, payload, timeout_ns, id);
+  const auto schema = event->schema() != 0 && !contract_.schema ? event->schema() : id;
   return producer_->publish_within(key, payload, timeout_ns, event->attributes(), schema);
 }
 
@@ -251,6 +286,32 @@ int check_schema(const Arguments& arguments) {
               fmt::format("use 0 to {}", kMaxSchema));
 }
 
+int check_subject(const Arguments& arguments) {
+  if (arguments.subject.empty())
+    return arguments.version == 0 ? kOk : fail(kUsage, "--schema-version goes with --subject", "see evf pub --help");
+  if (arguments.format != InputFormat::ndjson && arguments.format != InputFormat::cloudevents)
+    return fail(kUsage, "--subject needs JSON to encode", "use --format ndjson or cloudevents");
+  return arguments.schema == 0 ? kOk : fail(kUsage, "--schema and --subject exclude each other", "the subject has its schema id");
+}
+
+// Decided before a publisher line is taken.
+Result<Contract> find_contract(const Fabric& fabric, const Arguments& arguments) {
+  if (arguments.subject.empty()) return Contract{};
+  const auto registry = contract::Registry::open(fabric, formats());
+  if (!registry) return registry.error();
+  auto registered = arguments.version == 0 ? registry->latest(arguments.subject)
+                                           : registry->version(arguments.subject, arguments.version);
+  if (!registered) return registered.error();
+  const auto schema = registry->schema(*registered);
+  if (!schema) return schema.error();
+  const auto attached = contract::attach_schema(*registry, arguments.subject, **schema, {.register_new = false});
+  if (!attached) return attached.error();
+  const auto why = contract::explain(*attached, arguments.subject);
+  if (!contract::may_write(attached->standing)) return ipc::make_error(ErrorCode::incompatible, why);
+  if (!why.empty()) note(why);
+  return Contract{attached->schema, *schema};
+}
+
 int check_key(const Arguments& arguments) {
   const auto& key = arguments.key;
   const bool lines = arguments.format == InputFormat::lines;
@@ -272,17 +333,20 @@ int check_key(const Arguments& arguments) {
 int publish(const Context& context, const Arguments& arguments) {
   if (const int code = check_key(arguments); code != kOk) return code;
   if (const int code = check_schema(arguments); code != kOk) return code;
+  if (const int code = check_subject(arguments); code != kOk) return code;
   const auto fabric = open_fabric(context);
   if (!fabric) return fail(fabric.error());
   auto input = Input::open(arguments.file);  // before a publisher line is taken
   if (!input) return fail(input.error());
   if (const auto topic = open_topic(*fabric, arguments.topic, ipc::Access::read_only); !topic)
     return fail(topic.error());
+  auto contract = find_contract(*fabric, arguments);
+  if (!contract) return fail(contract.error());
   auto producer = Producer::open(*fabric, arguments.topic, {.take_over = arguments.take_over});
   if (!producer) return fail(producer.error());
   if (arguments.file == "-" && is_terminal(STDIN_FILENO) && !arguments.quiet)
     note("reading from the terminal; end with Ctrl-D");
-  return Publication(*producer, *input, arguments, context).run();
+  return Publication(*producer, *input, arguments, context, std::move(*contract)).run();
 }
 
 void add_options(CLI::App& sub, Arguments& arguments) {
@@ -309,6 +373,9 @@ void add_options(CLI::App& sub, Arguments& arguments) {
          "Records a second, without drift (as fast as possible)")
       ->type_name("N/s");
   add_count(sub, "--schema", arguments.schema, "Schema number of all records, 0 to 16777215 (0)")->type_name("ID");
+  sub.add_option("--subject", arguments.subject, "Encode JSON by the contract of this subject: evf schema list")
+      ->type_name("SUBJECT");
+  add_count(sub, "--schema-version", arguments.version, "Of the subject (the latest)");
   add_duration(sub, "--timeout", arguments.timeout_ns, "Give up when a record has waited that long (never)");
   sub.add_flag("--take-over", arguments.take_over, "One-writer topics: take the lease from a live publisher");
   sub.add_flag("-q,--quiet", arguments.quiet, "No progress and no summary");
@@ -325,19 +392,21 @@ void add_pub(CLI::App& app, Context& context) {
                 .details = "Formats:\n"
                            "  lines            each line is a record; an empty line is an empty record\n"
                            "  ndjson           each line is checked to be JSON and published as it stands\n"
-                           "  cloudevents      each line is a structured CloudEvent 1.0 in JSON, or all is an array\n"
-                           "                   of them: its data is the payload, its subject the key; attributes\n"
-                           "                   stay with the record\n"
+                           "  cloudevents      each line is a structured CloudEvent in JSON, or all is an\n"
+                           "                   array of them: data is the payload, subject the key\n"
                            "  length-prefixed  4 bytes little-endian, then as many bytes of payload\n\n"
                            "The key picks the partition and keeps the order of its records. When a group holds\n"
                            "the topic up, pub waits and says for whom. Whatever it counts as published is seen by\n"
                            "every group, whatever happens to pub afterwards.\n\n"
+                           "With --subject, JSON is checked and encoded by that contract (evf schema list);\n"
+                           "a deprecated one warns, one after its sunset is refused.\n\n"
                            "--json prints one object at the end, also after a failure: topic, complete (all of\n"
                            "the input was published), records, bytes, seconds, and the counts of each partition.\n"
                            "Bytes are those of the payloads.",
                 .examples = "  evf pub packages /var/log/dpkg.log --key-field 4\n"
                             "  evf pub orders --format ndjson --key-field customer.id < orders.ndjson\n"
-                            "  evf tail orders --cloudevents | evf pub --dir /dev/shm/other orders --format cloudevents\n"
+                            "  evf tail orders --cloudevents | evf pub --dir DIR orders -f cloudevents\n"
+                            "  evf pub orders o.ndjson -f ndjson --subject shop.placed --key-field id\n"
                             "  evf pub orders --schema 7 --json < orders.txt | jq .records\n"
                             "  journalctl -f | evf pub journal --rate 1000/s",
                 .json = true},

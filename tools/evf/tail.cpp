@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "tools/evf/formats.hpp"
 #include "tools/evf/tail_format.hpp"
 #include "tools/evf/tail_source.hpp"
 #include "tools/evf/terminal.hpp"
@@ -22,13 +23,14 @@ struct Arguments {
   std::optional<ipc::StartAt> start;
   std::optional<std::uint64_t> limit;
   TailFormat format = TailFormat::lines;
-  bool hex = false, cloudevents = false, no_gate = false;
+  bool hex = false, cloudevents = false, no_gate = false, raw = false;
 };
 
 // One run: copies items to the output, acks what was written out, counts.
 class Tail {
  public:
-  Tail(Source& source, const Arguments& arguments) : source_(&source), arguments_(&arguments) {}
+  Tail(Source& source, const Arguments& arguments, const contract::RegistryNames* contracts)
+      : source_(&source), arguments_(&arguments), contracts_(contracts) {}
 
   int run() {
     bool more = arguments_->limit.value_or(1) != 0;
@@ -67,7 +69,7 @@ class Tail {
   }
 
   void write(const Item& item) {
-    const auto why = write_record(data(), arguments_->format, item);
+    const auto why = write_record(data(), arguments_->format, item, contracts_);
     if (why.empty()) return;
     ++left_out_;
     note(fmt::format("partition {}: record {} is no CloudEvent and was left out: {}; --json shows it", item.partition,
@@ -92,6 +94,7 @@ class Tail {
 
   Source* source_;
   const Arguments* arguments_;
+  const contract::RegistryNames* contracts_;
   std::uint64_t records_ = 0, lost_ = 0, damaged_ = 0, left_out_ = 0;
 };
 
@@ -158,7 +161,10 @@ int tail(const Context& context, Arguments& arguments) {
   if (source->held() == 0 && !arguments.source.follow)
     return fail(kFailed, "there is nothing left to read for this member",
                 "use --follow to stand by, or another --group");
-  return Tail(*source, arguments).run();
+  const auto registry = contract::Registry::open(*fabric, formats());
+  if (!registry) return fail(registry.error());
+  const contract::RegistryNames contracts(*registry);
+  return Tail(*source, arguments, arguments.raw ? nullptr : &contracts).run();
 }
 
 void add_options(CLI::App& sub, Arguments& arguments) {
@@ -201,6 +207,7 @@ void add_options(CLI::App& sub, Arguments& arguments) {
                          {{"lines", TailFormat::lines}, {"length-prefixed", TailFormat::length_prefixed}},
                          "How payloads are written (lines)");
   sub.add_flag("--hex", arguments.hex, "Payloads as hexadecimal bytes with offsets");
+  sub.add_flag("--raw", arguments.raw, "Payloads as they are, also where a contract says how to show them as JSON");
   sub.add_flag("--cloudevents", arguments.cloudevents, "Events as structured CloudEvents 1.0 in JSON, one a line");
 }
 

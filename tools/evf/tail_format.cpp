@@ -38,14 +38,14 @@ void put_bytes(Json& object, const char* name, std::string_view bytes) {
 }
 
 // The attributes as CloudEvents has them; null, and why, where they are not.
-void put_attributes(Json& object, const Item& item, const SchemaNames* names) {
+void put_attributes(Json& object, const Item& item, const contract::RegistryNames* names) {
   const auto event = to_cloud_event(item.place, item.record, item.event, names);
   const auto attributes = event ? attributes_to_json(*event) : event.error();
   object["cloudevent"] = attributes ? Json::parse(*attributes, nullptr, false) : Json();
   if (!attributes) object["cloudevent_error"] = attributes.error().message;
 }
 
-std::string write_cloud_event(Output& output, const Item& item, const SchemaNames* names) {
+std::string write_cloud_event(Output& output, const Item& item, const contract::RegistryNames* names) {
   const auto event = to_cloud_event(item.place, item.record, item.event, names);
   const auto text = event ? to_json(*event) : event.error();
   if (!text) return text.error().message;
@@ -54,7 +54,15 @@ std::string write_cloud_event(Output& output, const Item& item, const SchemaName
   return {};
 }
 
-Json record_json(const Item& item, const SchemaNames* names) {
+// By its contract, as JSON text; an error says that it does not keep it, nullopt that it has none that is known here.
+std::optional<Result<std::string>> decode(const Item& item, const contract::RegistryNames* names) {
+  if (names == nullptr || item.record.schema == 0) return std::nullopt;
+  const auto schema = names->schema(item.record.schema);
+  if (!schema) return std::nullopt;
+  return schema->to_json(item.event.payload);
+}
+
+Json record_json(const Item& item, const contract::RegistryNames* names) {
   Json object{{"type", "record"},
               {"partition", item.partition},
               {"sequence", item.record.sequence},
@@ -62,6 +70,10 @@ Json record_json(const Item& item, const SchemaNames* names) {
   put_bytes(object, "key", as_text(item.event.envelope.key));
   put_bytes(object, "payload", as_text(item.event.payload));
   object["schema"] = item.record.schema;
+  if (const auto decoded = decode(item, names)) {
+    object["data"] = *decoded ? Json::parse(**decoded, nullptr, false) : Json();
+    if (!*decoded) object["data_error"] = decoded->error().message;
+  }
   put_attributes(object, item, names);
   return object;
 }
@@ -94,11 +106,15 @@ void write_prefixed(Output& output, std::string_view payload) {
 
 }  // namespace
 
-std::string write_record(Output& output, TailFormat format, const Item& item, const SchemaNames* names) {
+std::string write_record(Output& output, TailFormat format, const Item& item, const contract::RegistryNames* names) {
   const auto payload = as_text(item.event.payload);
   switch (format) {
     case TailFormat::lines:
-      output.write(output.terminal() ? std::string_view(printable(payload)) : payload);
+      if (const auto decoded = decode(item, names); decoded && *decoded) {
+        output.write(**decoded);
+      } else {
+        output.write(output.terminal() ? std::string_view(printable(payload)) : payload);
+      }
       output.write("\n");
       break;
     case TailFormat::length_prefixed:
