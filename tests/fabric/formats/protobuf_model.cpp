@@ -286,8 +286,8 @@ void fill(pb::Message& message, Choices& choices, int depth) {
   const auto& descriptor = *message.GetDescriptor();
   for (int i = 0; i < descriptor.field_count(); ++i) {
     const auto& field = *descriptor.field(i);
-    if (depth > 3 && field.message_type() != nullptr && !field.is_required()) continue;
-    if (depth > 8 || (!field.is_required() && choices.chance(3))) continue;
+    if (depth > 2 && field.message_type() != nullptr && !field.is_required()) continue;
+    if (depth > 5 || (!field.is_required() && choices.chance(3))) continue;
     if (field.is_map()) {
       fill_map(message, field, choices, depth);
       continue;
