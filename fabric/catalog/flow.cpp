@@ -252,7 +252,7 @@ Flow flow_of(const Catalog& catalog) {
   }
   for (auto& node : flow.nodes) {
     std::size_t letters = 0;
-    for (const char c : node.name) letters += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+    for (const char c : printable(node.name)) letters += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
     node.width = static_cast<double>(letters) * kLetter + kPadding;
     node.height = kNodeHeight;
   }

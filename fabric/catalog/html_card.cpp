@@ -114,7 +114,7 @@ std::string sunset_badge(const Message& message, Date today) {
   if (!message.deprecation) return {};
   const auto& sunset = message.deprecation->sunset;
   if (!sunset) return element("span", "deprecated", "badge warn");
-  return element("span", (*sunset <= today ? "sunset was " : "sunset ") + describe_days(*sunset, today),
+  return element("span", (*sunset < today ? "sunset was " : "sunset ") + describe_days(*sunset, today),
                  *sunset <= today ? "badge bad" : "badge warn");
 }
 

@@ -30,7 +30,7 @@ background:var(--paper);border-bottom:1px solid var(--line)}
 nav{position:sticky;top:5rem;align-self:start;max-height:calc(100vh - 6rem);overflow:auto;font-size:.9rem}
 nav>a{display:block;padding:.15rem 0;color:var(--text)}
 nav div{margin:.9rem 0}
-nav .context{display:block;font-weight:600;color:hsl(var(--hue) 65% var(--tone))}
+nav .context{display:block;overflow-wrap:anywhere;font-weight:600;color:hsl(var(--hue) 65% var(--tone))}
 nav ul{list-style:none;border-left:2px solid hsl(var(--hue) 45% 50%/.35);margin-top:.25rem}
 nav li a{display:block;padding:.1rem .7rem;color:var(--text);overflow-wrap:anywhere}
 nav li a.old{color:var(--dim);text-decoration:line-through}
@@ -81,6 +81,7 @@ pre{margin:.6rem 0 0;padding:.8rem 1rem;background:var(--soft);border-radius:6px
 table{border-collapse:collapse;font-size:.9rem;min-width:100%}
 th,td{text-align:left;vertical-align:top;padding:.4rem 1.2rem .4rem 0;border-bottom:1px solid var(--line)}
 thead th{font-size:.75rem;letter-spacing:.03em;color:var(--dim);font-weight:600;white-space:nowrap}
+td .who{overflow-wrap:normal;white-space:nowrap}
 tr:target th{color:var(--link)}
 .must{margin-left:.4rem;font-size:.72rem;color:var(--dim)}
 .links a{display:inline-block;margin-right:.8rem}
@@ -141,7 +142,7 @@ const std::string_view kScript = R"js(
 })();
 )js";
 
-const std::string_view kStyleHash = "sha256-siqc0cwSTrIyV/Jic0X6OMjaS8NqKt/mkZKymW5v7tA=";
+const std::string_view kStyleHash = "sha256-P8kMSJIUiBVcVDtLJFBXa5VzY9RUrI/YtlsvQDkMA6E=";
 const std::string_view kScriptHash = "sha256-skUEo4IYAPtawK7jYIsGpW5xi+bFTleCiqiKw/MHIN8=";
 
 }  // namespace fabric::catalog::html

@@ -86,7 +86,7 @@ void add_catalog_export(CLI::App& app, Context& context) {
       add_verb(app, context,
                {.name = "export",
                 .description = "Write a catalog as AsyncAPI, Mermaid or a page to read.",
-                .details = "  asyncapi, asyncapi-yaml    AsyncAPI 3.0.0: channels, operations, messages, schemas\n"
+                .details = "  asyncapi, asyncapi-yaml    AsyncAPI 3.0.0: channels, operations, messages\n"
                            "  mermaid                    a flowchart of contexts, messages and services\n"
                            "  mermaid-sequence           a sequence diagram of who tells whom what\n"
                            "  html                       one page, complete in itself\n\n"

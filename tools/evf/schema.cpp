@@ -281,7 +281,7 @@ void add_schema_deprecate(CLI::App& schema, Context& context) {
                 .description = "Warn the producers of a version, and refuse them from a day on.",
                 .details = "Producers that attach with a deprecated version are warned; after its sunset they are\n"
                            "refused. Consumers go on reading it.",
-                .examples = "  evf schema deprecate orders.placed 1 --sunset 2026-12-31T00:00:00Z --use \"version 2\""},
+                .examples = "  evf schema deprecate orders.placed 1 --sunset 2026-12-31T00:00:00Z"},
                [&context, arguments] { return deprecate(context, *arguments); });
   sub->add_option("SUBJECT", arguments->subject, "The type of the events")->required();
   sub->add_option("VERSION", arguments->version, "Which one")->required()->check(CLI::PositiveNumber);

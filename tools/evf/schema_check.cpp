@@ -52,7 +52,7 @@ void add_schema_check(CLI::App& schema, Context& context) {
                   "OLD only. Exit code 0: compatible; 4: not, and each violation is a row: the version (file) it\n"
                   "breaks, who cannot read whom, where, which rule, why.",
        .examples = "  evf schema check --format native --mode full v1.json v2.json\n"
-                   "  evf schema check --format json-schema --mode backward-transitive v1.json v2.json v3.json",
+                   "  evf schema check --format protobuf --mode full-transitive v1 v2 v3",
        .json = true,
        .directory = false},
       [&context, arguments] { return check(context, *arguments); });

@@ -166,7 +166,10 @@ int show(const Context& context, const ShowArguments& arguments) {
 
 void add_schema_list(CLI::App& schema, Context& context) {
   add_verb(schema, context,
-           {.name = "list", .description = "List the subjects, their latest versions and modes.", .json = true},
+           {.name = "list",
+            .description = "List the subjects, their latest versions and modes.",
+            .examples = "  evf schema list\n  evf schema list --json",
+            .json = true},
            [&context] { return list(context); });
 }
 
