@@ -14,7 +14,8 @@ namespace {
 using ipc::make_error;
 using ipc::ReadOutcome;
 
-constexpr std::uint64_t kLookAgainNs = 1'000'000;
+constexpr std::uint64_t kLookAgainNs = 1'000'000, kLookAgainAtLastNs = 10'000'000;
+constexpr std::uint64_t kLooksCost = 10;  // the group is looked at for one part in so many of the time
 constexpr std::uint64_t kConfirmWithinNs = 10'000'000'000;
 
 void nap(std::uint64_t ns) noexcept {
@@ -103,7 +104,8 @@ Consumer::Consumer(const Fabric& fabric, std::shared_ptr<const Topic> topic, Con
       wanted_(std::move(wanted)),
       held_(topic_->partitions()),
       troubles_(topic_->partitions()),
-      idler_(options_.wait) {
+      idler_(options_.wait),
+      look_again_ns_(kLookAgainNs) {
   targets_.reserve(wanted_.size());
   if (options_.group.empty()) return;
   sharing_ = std::make_unique<Sharing>(
@@ -156,6 +158,7 @@ void Consumer::share(std::uint64_t confirm_within_ns) {
     return take_all(missing, confirm_within_ns);
   }
   const auto& step = sharing_->look(now_ns);
+  look_again_ns_ = std::clamp(kLooksCost * (clock_.now_ns() - now_ns), kLookAgainNs, kLookAgainAtLastNs);
   giving_ = 0;
   for (const auto partition : wanted_) {
     if (!holds(partition)) continue;
@@ -234,7 +237,7 @@ void Consumer::drop(std::uint32_t partition, std::optional<PartitionChange::Kind
 
 std::uint64_t Consumer::poll(const Handler& handler, const GapHandler& gaps, std::uint64_t most) {
   if (polling_ || most == 0) return 0;
-  if ((sharing_ || partitions_held_ != wanted_.size()) && clock_.now_ns() - shared_ns_ >= kLookAgainNs) share(0);
+  if ((sharing_ || partitions_held_ != wanted_.size()) && clock_.now_ns() - shared_ns_ >= look_again_ns_) share(0);
   std::uint64_t delivered = 0;
   {
     const Polling polling(*this);
@@ -430,7 +433,7 @@ void Consumer::wait(std::uint64_t timeout_ns) {
     if (held_[partition]->rewind_to != kNoLimit) return;
     targets_.push_back(held_[partition]->reader.wait_target());
   }
-  if (targets_.size() != wanted_.size()) timeout_ns = std::min(timeout_ns, kLookAgainNs);
+  if (targets_.size() != wanted_.size()) timeout_ns = std::min(timeout_ns, look_again_ns_);
   if (sharing_ && options_.lease_ns != 0) timeout_ns = std::min(timeout_ns, options_.lease_ns / 8);
   if (targets_.empty()) return nap(timeout_ns);
   idler_.idle(targets_, timeout_ns);

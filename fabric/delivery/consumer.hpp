@@ -9,7 +9,7 @@
 // | does not exist                   | creates it at `start`, and holds the partition                         |
 // | has no owner, or a dead one      | takes it, and goes on at its position: what was not acked comes again   |
 // | has an owner whose lease is over | takes it by force; the owner is fenced                                 |
-// | has a live owner                 | stands by, looks again every millisecond; asks for it if that is fair  |
+// | has a live owner                 | stands by, looks again every millisecond (1,024 partitions: 2 to 3); asks for it if that is fair |
 // | is ours, and another asks for it | if that is fair: delivers no more of it, and gives it away once all is acked, or after `hand_over_ns` |
 // | was taken from us by force       | is told `fenced`, or has its ack refused; drops the partition, stands by |
 //
@@ -206,6 +206,7 @@ class Consumer {
   std::size_t turn_ = 0;                          // of wanted_: where poll() begins
   bool polling_ = false, deleted_ = false;
   std::uint64_t shared_ns_ = 0;                   // when share() last ran
+  std::uint64_t look_again_ns_;                   // how long after that it runs again
   std::optional<Error> trouble_;
 };
 

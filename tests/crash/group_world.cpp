@@ -12,16 +12,9 @@
 #include <numeric>
 
 #include "ipc/cursor.hpp"
-#include "tests/crash/clock_peer.hpp"
+#include "tests/fabric/delivery/held_time.hpp"
 
-namespace fabric {
-
-struct ConsumerPeer {
-  static ipc::Clock& clock(Consumer& of) noexcept { return of.clock_; }
-  static ConsumerId id(const Consumer& of) noexcept { return of.sharing_->self(); }
-};
-
-namespace crash {
+namespace fabric::crash {
 namespace {
 
 constexpr std::uint64_t kKeys = 6, kBakedOrdinals = 3;
@@ -238,5 +231,4 @@ void GroupWorld::audit() {
   if (ledger_.faults() != 0) fault("records were left out, or a key's order was not kept");
 }
 
-}  // namespace crash
-}  // namespace fabric
+}  // namespace fabric::crash

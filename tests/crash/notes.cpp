@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "tests/crash/clock_peer.hpp"
+#include "tests/support/clock_peer.hpp"
 
 namespace fabric::ipc::crash {
 namespace {

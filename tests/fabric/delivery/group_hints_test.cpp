@@ -8,6 +8,7 @@
 #include <random>
 
 #include "ipc/cursor_watch.hpp"
+#include "tests/fabric/delivery/held_time.hpp"
 #include "tests/fabric/fabric_fixture.hpp"
 
 namespace fabric {
@@ -17,10 +18,12 @@ using testing::Channel;
 using testing::Child;
 using testing::eventually;
 using testing::FabricFixture;
+using testing::HeldTime;
 using testing::must;
 using Kind = PartitionChange::Kind;
 
 constexpr std::uint64_t kLong = 30'000'000'000;  // only a defect reaches it
+constexpr std::uint64_t kLease = 20'000'000'000;  // of time that is held
 constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
 class GroupHintsTest : public FabricFixture {
@@ -66,6 +69,12 @@ class GroupHintsTest : public FabricFixture {
     for (const auto start_ns = ipc::monotonic_ns(); ipc::monotonic_ns() - start_ns < ns;)
       for (auto* consumer : consumers) poll(*consumer);
   }
+  // The same in held time.
+  static void pass(HeldTime& time, std::uint64_t ns, const std::vector<Consumer*>& consumers) {
+    time.pass(ns, [&] {
+      for (auto* consumer : consumers) poll(*consumer);
+    });
+  }
   [[noreturn]] int take_part() const {
     auto consumer = member();
     for (;;) {
@@ -80,7 +89,8 @@ TEST_F(GroupHintsTest, a_request_names_its_maker_whole) {
   const auto topic = must(open().topic("orders"));
   const auto& ring = *topic->ring(0);
   Child dead([&](const Channel& parent) {
-    parent.tell(must(open().topic("orders"))->ring(0)->member());
+    const auto same = must(open().topic("orders"));
+    parent.tell(same->ring(0)->member());
     return Channel::stay();
   });
   const auto theirs = dead.hear();
@@ -125,13 +135,16 @@ TEST_F(GroupHintsTest, a_lease_that_was_scribbled_over_is_written_again) {
 
 TEST_F(GroupHintsTest, a_member_without_a_lease_is_not_replaced_because_of_damage) {
   create(small_topic("orders", 2));
-  constexpr std::uint64_t kLease = 20'000'000;
   Changes changes;
+  HeldTime time;
   auto first = member({}, &changes);
   auto second = member({.lease_ns = kLease});
-  ASSERT_TRUE(come_to({{&first, 1}, {&second, 1}}));
+  time.add(first);
+  time.add(second);
+  pass(time, 100'000'000, {&first, &second});
+  ASSERT_EQ(second.partitions_held(), 1U);
   for (std::uint32_t p = 0; p < 2; ++p) line(first.topic(), p).lease.store(0);
-  go_on({&first, &second}, 4 * kLease);
+  pass(time, 2 * kLease, {&first, &second});
   EXPECT_EQ(changes.lost, 0U);
   EXPECT_EQ(first.partitions_held(), 1U);
 }
@@ -153,14 +166,17 @@ TEST_F(GroupHintsTest, only_the_owner_renews) {
   EXPECT_EQ(line(first.topic(), 0).lease.load(), 77U);
 }
 
-// Random words where the hints are, while two members work; then they have to come to rest, and to stay there.
+// Random words where the hints are, and now and then where the owner is, while two members work; then they have to come to rest, and to stay there.
 TEST_F(GroupHintsTest, scribbled_hints_set_nobody_against_each_other_for_long) {
   create(small_topic("orders", 6));
-  constexpr std::uint64_t kLease = 30'000'000;
   Changes changes;
+  HeldTime time;
   auto first = member({.lease_ns = kLease, .hand_over_ns = 1'000'000}, &changes);
   auto second = member({.lease_ns = kLease, .hand_over_ns = 1'000'000}, &changes);
-  ASSERT_TRUE(come_to({{&first, 3}, {&second, 3}}));
+  time.add(first);
+  time.add(second);
+  pass(time, 100'000'000, {&first, &second});
+  ASSERT_EQ(first.partitions_held(), 3U);
   std::mt19937_64 random(7);
   const auto self = first.topic().ring(0)->member();
   for (int i = 0; i < 600; ++i) {
@@ -168,15 +184,15 @@ TEST_F(GroupHintsTest, scribbled_hints_set_nobody_against_each_other_for_long) {
     const std::uint64_t values[] = {0, ~std::uint64_t{0}, random(), ipc::reader_id(self, static_cast<std::uint8_t>(random())),
                                     ipc::LeaseWord::make(random() % 2 == 0 ? 1 : ipc::LeaseWord::kForEver, random() % 2 == 0,
                                                          static_cast<std::uint8_t>(random()), self)};
-    (random() % 2 == 0 ? words.lease : words.requested_by).store(values[random() % 5]);
-    go_on({&first, &second}, 300'000);
+    (i % 50 == 0 ? words.owner : random() % 2 == 0 ? words.lease : words.requested_by).store(values[random() % 5]);
+    pass(time, HeldTime::kTickNs, {&first, &second});
   }
-  EXPECT_TRUE(come_to({{&first, 3}, {&second, 3}}));
-  go_on({&first, &second}, 2 * Sharing::kOverdueNs);
+  pass(time, 3 * kLease, {&first, &second});  // what nobody alive renews is over by then
   const auto moves = changes.taken;
-  go_on({&first, &second}, 4 * kLease);
+  pass(time, 2 * kLease, {&first, &second});
   EXPECT_EQ(changes.taken, moves) << "something moves without a cause";
   EXPECT_EQ(first.partitions_held(), 3U);
+  EXPECT_EQ(second.partitions_held(), 3U);
   publish(10);
   std::uint64_t records = 0;
   EXPECT_TRUE(eventually([&] {
@@ -214,6 +230,43 @@ TEST_F(GroupHintsTest, members_beyond_the_numbers_of_a_process_are_told_apart) {
   for (int i = 0; i < 254; ++i) consumer("other", {.group = "billing"});
   auto second = member();
   EXPECT_TRUE(come_to({{&first, 2}, {&second, 2}}));
+}
+
+// A child has its parent's consumers, and its parent's lines are none of its business.
+TEST_F(GroupHintsTest, a_forked_member_does_nothing_and_its_parent_notices_nothing) {
+  create(small_topic("orders", 4));
+  publish(1);
+  Changes changes;
+  auto other = member();
+  auto here = std::make_optional(member({.lease_ns = kLong}, &changes));  // asks for two
+  const auto words = [&] {
+    std::vector<std::uint64_t> all;
+    for (std::uint32_t p = 0; p < 4; ++p)
+      for (const auto* word : {&line(other.topic(), p).owner, &line(other.topic(), p).lease, &line(other.topic(), p).requested_by})
+        all.push_back(word->load());
+    return all;
+  };
+  for (const bool holds : {false, true}) {
+    const auto before = words();
+    Child child([&](const Channel&) {
+      ::usleep(2000);
+      std::uint64_t delivered = here->poll([](const Delivery&) {});
+      here->renew_lease();
+      here->ack();
+      ::usleep(2000);
+      delivered += here->poll([](const Delivery&) {});
+      here.reset();
+      return static_cast<int>(delivered);
+    });
+    EXPECT_EQ(child.wait(), 0);
+    EXPECT_EQ(words(), before);
+    if (!holds) {
+      EXPECT_TRUE(come_to({{&*here, 2}, {&other, 2}}));
+    }
+  }
+  go_on({&*here, &other}, 5'000'000);
+  EXPECT_EQ(changes.lost, 0U);
+  EXPECT_EQ(here->partitions_held(), 2U);
 }
 
 // It asks with what it cannot have: the cursor would refuse it.
@@ -281,15 +334,17 @@ TEST_F(GroupHintsTest, a_member_that_seldom_polls_gets_its_share_beside_one_that
 
 TEST_F(GroupHintsTest, a_handler_that_acks_keeps_the_lease_and_so_does_one_that_comes_to_the_next_record) {
   create(small_topic("orders", 2));
-  constexpr std::uint64_t kLease = 30'000'000;
   for (const bool acks : {true, false}) {
     publish(8);
     Changes changes;
+    HeldTime time;
     auto first = member({.lease_ns = kLease}, &changes);
     auto second = member({.partitions = {0, 1}, .lease_ns = kLease});
+    time.add(first);
+    time.add(second);
     EXPECT_EQ(first.poll([&](const Delivery& delivery) {
       for (int part = 0; part < (acks ? 4 : 1); ++part) {
-        go_on({&second}, kLease / 2);
+        pass(time, kLease / 2, {&second});
         if (acks) {
           EXPECT_TRUE(first.ack(delivery));
         }
@@ -298,6 +353,27 @@ TEST_F(GroupHintsTest, a_handler_that_acks_keeps_the_lease_and_so_does_one_that_
     EXPECT_TRUE(first.ack());
     EXPECT_EQ(changes.lost, 0U);
   }
+}
+
+TEST_F(GroupHintsTest, a_member_that_neither_polls_nor_acks_loses_its_partitions_to_one_other) {
+  create(small_topic("orders", 3));
+  Changes changes;
+  HeldTime time;
+  auto first = member({.lease_ns = kLease}, &changes);
+  auto second = member({.lease_ns = kLease}, &changes);
+  auto third = member({.lease_ns = kLease}, &changes);
+  for (auto* each : {&first, &second, &third}) time.add(*each);
+  pass(time, 100'000'000, {&first, &second, &third});
+  ASSERT_EQ(first.partitions_held(), 1U);
+  pass(time, kLease / 2, {&second, &third});
+  EXPECT_EQ(changes.taken, 5U) << "not before the lease is over";
+  pass(time, 2 * kLease, {&second, &third});
+  EXPECT_EQ(second.partitions_held() + third.partitions_held(), 3U);
+  EXPECT_EQ(changes.taken, 6U);
+  poll(first);
+  pass(time, 100'000'000, {&first, &second, &third});
+  EXPECT_EQ(changes.lost, 1U);
+  EXPECT_EQ(first.partitions_held(), 1U) << "it asks for its share again";
 }
 
 TEST_F(GroupHintsTest, a_fenced_member_is_told_that_it_lost_what_it_was_giving_away) {
