@@ -39,18 +39,19 @@ std::vector<SchemaChange> judge(const SchemaText& before, const SchemaText& afte
                                 const std::vector<VersionedSchema>& versions, const contract::Schema& schema) {
   std::vector<SchemaChange> changes;
   const auto mode = std::string(contract::to_string(before.mode));
+  const bool kept = before.version == after.version;
+  const auto now = kept ? std::string("the new text") : version_text(after.version);
   for (const auto& [version, new_reads_old, violation] : contract::incompatibilities(schema, versions, before.mode)) {
-    const auto who = new_reads_old ? version_text(after.version) + " cannot read " + version_text(version)
-                                   : version_text(version) + " cannot read " + version_text(after.version);
+    const auto who =
+        new_reads_old ? now + " cannot read " + version_text(version) : version_text(version) + " cannot read " + now;
+    const bool named = violation.path.empty() || violation.message.find(violation.path) != std::string::npos;
     changes.push_back({Impact::breaking, violation.rule,
-                       "breaks " + mode + ", " + who + ": " +
-                           (violation.path.empty() ? "" : printable(violation.path) + ": ") +
+                       "breaks " + mode + ", " + who + ": " + (named ? "" : printable(violation.path) + ": ") +
                            printable(violation.message)});
   }
-  if (changes.empty())
-    changes.push_back(
-        {Impact::compatible, "schema-evolved",
-         "was " + version_text(before.version) + ", is " + version_text(after.version) + ", which keeps " + mode});
+  if (changes.empty() && !kept)
+    changes.push_back({Impact::compatible, "schema-evolved",
+                       "was " + version_text(before.version) + ", is " + now + ", which keeps " + mode});
   return changes;
 }
 
