@@ -50,7 +50,9 @@ enum class AckMode : std::uint8_t {
   automatic,  // poll() acks what its handler has returned from; a record whose handler throws is delivered again
 };
 
-// What happened to one partition of this member; handed to ConsumerOptions::on_change during poll(), ack() or join().
+// What happened to one partition of this member; handed to ConsumerOptions::on_change during poll(), ack() or join(), which may poll and ack
+// in its turn. What it throws comes out of that call: the partition is what it was said to be, but what else happened at the same time
+// is not told any more.
 struct PartitionChange {
   enum class Kind : std::uint8_t {
     taken,  // it is ours: `position` comes first
