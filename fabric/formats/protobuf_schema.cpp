@@ -52,6 +52,7 @@ class ProtobufFormat final : public contract::SchemaFormat {
   contract::Format format() const noexcept override { return contract::Format::protobuf; }
   Result<std::shared_ptr<const contract::Schema>> parse(std::string_view text) const override {
     return guarded(ErrorCode::invalid_argument, "schema", [&]() -> Result<std::shared_ptr<const contract::Schema>> {
+      const pb::LogSilencer silencer;  // what is wrong is in our error
       auto descriptors = read_protobuf_schema(text);
       if (!descriptors) return descriptors.error();
       return std::make_shared<const ProtobufSchema>(std::move(*descriptors));
