@@ -227,19 +227,23 @@ std::string print(const bj::value& value, unsigned indent) {
 std::string quote(std::string_view text) { return bj::serialize(bj::string_view(text.data(), text.size())); }
 
 bj::value sorted(const bj::value& value) {
+  return sorted(value, [](const bj::value& leaf) { return leaf; });
+}
+
+bj::value sorted(const bj::value& value, Leaf leaf) {
   if (const auto* array = value.if_array()) {
     bj::array result;
     result.reserve(array->size());
-    for (const auto& element : *array) result.push_back(sorted(element));
+    for (const auto& element : *array) result.push_back(sorted(element, leaf));
     return result;
   }
   const auto* object = value.if_object();
-  if (object == nullptr) return value;
+  if (object == nullptr) return leaf(value);
   std::vector<const bj::key_value_pair*> pairs;
   for (const auto& pair : *object) pairs.push_back(&pair);
   std::sort(pairs.begin(), pairs.end(), [](const auto* a, const auto* b) { return a->key() < b->key(); });
   bj::object result;
-  for (const auto* pair : pairs) result.emplace(pair->key(), sorted(pair->value()));
+  for (const auto* pair : pairs) result.emplace(pair->key(), sorted(pair->value(), leaf));
   return result;
 }
 

@@ -21,6 +21,9 @@ std::string print(const boost::json::value& value, unsigned indent = 0);
 std::string quote(std::string_view text);
 // The value with the keys of every object in byte order: equal values print equally.
 boost::json::value sorted(const boost::json::value& value);
+// The same, with each number, string, literal as `leaf` makes it.
+using Leaf = boost::json::value (*)(const boost::json::value&);
+boost::json::value sorted(const boost::json::value& value, Leaf leaf);
 // RFC 7396: `target` with the changes of `patch`; null removes a key.
 boost::json::value merge_patch(const boost::json::value& target, const boost::json::value& patch);
 

@@ -1,5 +1,6 @@
 #include "fabric/text.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace fabric {
@@ -20,6 +21,24 @@ int hex_digit(char c) noexcept {
   if (c >= '0' && c <= '9') return c - '0';
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    auto diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const auto substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+    }
+  }
+  return row[b.size()];
+}
+
+// C1 controls (U+0080 to U+009F) move a terminal's cursor too.
+bool is_control(char32_t point) noexcept { return point < 0x20 || (point >= 0x7f && point < 0xa0); }
 
 }  // namespace
 
@@ -48,6 +67,39 @@ bool is_utf8(std::string_view text) noexcept {
   while (!text.empty())
     if (!take_code_point(text)) return false;
   return true;
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const auto before = text;
+    const auto point = take_code_point(text);
+    if (!point) text.remove_prefix(1);
+    const auto taken = before.substr(0, before.size() - text.size());
+    if (point && !is_control(*point)) {
+      out += taken;
+      continue;
+    }
+    for (const unsigned char byte : taken) out += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+  }
+  return out;
+}
+
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates, std::size_t most_bytes) {
+  if (word.size() > most_bytes) return {};
+  std::string best;
+  auto best_distance = std::min<std::size_t>(word.size() / 2, 3) + 1;
+  for (const auto& candidate : candidates) {
+    if (candidate.size() > 2 * most_bytes) continue;
+    const auto distance = edit_distance(word, candidate);
+    const bool begins = word.size() >= 3 && candidate.starts_with(word);
+    if (distance < best_distance || (begins && best.empty())) {
+      best = candidate;
+      best_distance = std::min(best_distance, distance);
+    }
+  }
+  return best;
 }
 
 void write_hex(std::span<const std::byte> bytes, char* out) noexcept {

@@ -1,5 +1,5 @@
 #pragma once
-// Bytes as text: UTF-8, hexadecimal, base64. Functions without state, thread-safe; allocate where they return a string.
+// Bytes as text: UTF-8, hexadecimal, base64, what is safe to show, what was probably meant. Functions without state, thread-safe; allocate where they return a string.
 
 #include <cstddef>
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace fabric {
 
@@ -21,6 +22,15 @@ inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
 // nothing is taken then.
 std::optional<char32_t> take_code_point(std::string_view& text) noexcept;
 bool is_utf8(std::string_view text) noexcept;
+
+// Text of unknown origin made safe for a terminal and a line: control bytes (tab and newline too) and broken UTF-8 become
+// \xNN.
+std::string printable(std::string_view text);
+
+// The candidate nearest to `word`, for hints: "did you mean --slots?". Empty when nothing is near, and for words longer
+// than `most_bytes`; candidates twice as long are passed over.
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates,
+                    std::size_t most_bytes = std::string::npos / 2);
 
 // Lower case.
 std::string to_hex(std::span<const std::byte> bytes);

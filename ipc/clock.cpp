@@ -159,17 +159,18 @@ std::uint64_t Clock::renewed_ns() noexcept {
 }
 
 std::uint64_t monotonic_ns() noexcept { return read_ns(CLOCK_MONOTONIC); }
+std::uint64_t unix_ns() noexcept { return read_ns(CLOCK_REALTIME); }
 
 std::int64_t realtime_bias_ns() noexcept {
   std::int64_t bias = 0;
   std::uint64_t window = std::numeric_limits<std::uint64_t>::max();
   for (int i = 0; i < kAnchorTries; ++i) {
     const std::uint64_t before = read_ns(CLOCK_MONOTONIC);
-    const std::uint64_t unix_ns = read_ns(CLOCK_REALTIME);
+    const std::uint64_t now_ns = unix_ns();
     const std::uint64_t after = read_ns(CLOCK_MONOTONIC);
     if (after - before >= window) continue;
     window = after - before;
-    bias = static_cast<std::int64_t>(unix_ns - (before + window / 2));
+    bias = static_cast<std::int64_t>(now_ns - (before + window / 2));
   }
   return bias;
 }

@@ -75,6 +75,8 @@ bool counter_is_trusted(std::string_view clock_source, bool invariant_flag) noex
 
 // CLOCK_MONOTONIC by the vDSO: for cold paths and for whoever needs no Clock of its own. Thread-safe.
 std::uint64_t monotonic_ns() noexcept;
+// CLOCK_REALTIME, likewise: Unix time. Thread-safe.
+std::uint64_t unix_ns() noexcept;
 // Unix time minus CLOCK_MONOTONIC, now; exact to about 100 ns. Thread-safe.
 std::int64_t realtime_bias_ns() noexcept;
 

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include <span>
 
 #include "ipc/checksum.hpp"
+#include "ipc/clock.hpp"
 #include "ipc/segment.hpp"
 
 namespace fabric::ipc {
@@ -69,13 +69,7 @@ bool is_intact(const MembersHeader& header) noexcept {
   return header.magic == kMagic && header.guard == guard_of(header);
 }
 
-std::int64_t unix_ns() noexcept {
-  timespec time{};
-  ::clock_gettime(CLOCK_REALTIME, &time);
-  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
-
-std::uint64_t unix_us() noexcept { return static_cast<std::uint64_t>(std::max<std::int64_t>(unix_ns() / 1000, 1)); }
+std::uint64_t unix_us() noexcept { return std::max<std::uint64_t>(unix_ns() / 1000, 1); }
 
 // Reads as much of `value` as the file has; the rest stays zero. False: not readable, or not a file.
 template <class T>
@@ -296,7 +290,7 @@ std::shared_ptr<Membership> find_or_insert(std::pair<std::uint64_t, std::uint64_
 MemberEntry describe_this_process() noexcept {
   MemberEntry entry{};
   entry.pid = ::getpid();
-  entry.registered_at_ns = unix_ns();
+  entry.registered_at_ns = static_cast<std::int64_t>(unix_ns());
   std::strncpy(entry.name, program_invocation_short_name, kNameBytes - 1);
   return entry;
 }

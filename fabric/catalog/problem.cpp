@@ -11,21 +11,6 @@ namespace {
 
 constexpr std::size_t kMaxQuoted = 60;
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    auto diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const auto substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
-    }
-  }
-  return row[b.size()];
-}
-
 }  // namespace
 
 std::string to_string(const Place& place) {
@@ -63,24 +48,8 @@ void Problems::sort() {
   std::stable_sort(all_.begin(), all_.end(), [&](const auto& a, const auto& b) { return key(a) < key(b); });
 }
 
-std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
-  if (word.size() > kMaxQuoted) return {};
-  std::string best;
-  auto best_distance = std::min<std::size_t>(word.size() / 2, 3) + 1;
-  for (const auto& candidate : candidates) {
-    if (candidate.size() > 2 * kMaxQuoted) continue;
-    const auto distance = edit_distance(word, candidate);
-    const bool begins = word.size() >= 3 && candidate.starts_with(word);
-    if (distance < best_distance || (begins && best.empty())) {
-      best = candidate;
-      best_distance = std::min(best_distance, distance);
-    }
-  }
-  return best;
-}
-
 std::string hint(std::string_view word, const std::vector<std::string>& candidates, std::string_view otherwise) {
-  const auto near = nearest(word, candidates);
+  const auto near = nearest(word, candidates, kMaxQuoted);
   return near.empty() ? "; " + std::string(otherwise) : "; did you mean '" + near + "'?";
 }
 

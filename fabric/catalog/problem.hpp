@@ -48,8 +48,6 @@ class Problems {
   std::vector<Problem> all_;
 };
 
-// The word of `candidates` nearest to `word`, for hints; empty when nothing is near.
-std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 // "; did you mean 'owner'?", or "; " + otherwise.
 std::string hint(std::string_view word, const std::vector<std::string>& candidates, std::string_view otherwise);
 // Text of unknown origin in quotes, cut at 60 bytes, control bytes and broken UTF-8 as \xNN.

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <chrono>
-#include <cstdio>
 
 #include "fabric/catalog/catalog_json.hpp"
+#include "fabric/event/timestamp.hpp"
 #include "fabric/json.hpp"
 #include "fabric/numbered_files.hpp"
+#include "ipc/clock.hpp"
 
 namespace fabric::catalog {
 namespace {
@@ -16,19 +16,9 @@ constexpr std::string_view kSchema = "evf.catalog/1";
 
 NumberedFiles files_of(const Fabric& fabric) { return {fabric.directory(), "catalog"}; }
 
-std::string now() {
-  const auto seconds =
-      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  const auto of_day = static_cast<unsigned>(seconds % 86'400);
-  char text[64];
-  std::snprintf(text, sizeof text, "%sT%02u:%02u:%02uZ",
-                to_string(Date{static_cast<std::int32_t>(seconds / 86'400)}).c_str(), of_day / 3'600, of_day / 60 % 60,
-                of_day % 60);
-  return text;
-}
-
 std::string text_of(const Catalog& catalog) {
-  return json::print(boost::json::object{{"schema", kSchema}, {"applied_at", now()}, {"contexts", to_json(catalog)}});
+  return json::print(boost::json::object{
+      {"schema", kSchema}, {"applied_at", to_the_second(ipc::unix_ns())}, {"contexts", to_json(catalog)}});
 }
 
 Error damaged(const std::string& path, const std::string& how) {

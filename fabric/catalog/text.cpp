@@ -88,20 +88,6 @@ constexpr auto kVerbs = std::to_array<std::string_view>(
      "send",      "set",      "ship",     "start",     "stop",        "submit",     "suspend",  "transfer", "unlock",
      "update",    "validate", "verify",   "withdraw"});
 
-// Bytes of the UTF-8 sequence at the front of the text; 0: not one (overlong, surrogate, out of range, cut off).
-std::size_t utf8_length(std::string_view text) noexcept {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  const bool overlong = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
-  const bool out_of_range = (first == 0xed && byte(1) >= 0xa0) || (first == 0xf4 && byte(1) >= 0x90);
-  return overlong || out_of_range ? 0 : length;
-}
-
 }  // namespace
 
 std::optional<std::uint64_t> parse_duration_ns(std::string_view text) {
@@ -215,37 +201,6 @@ bool reads_like_event(std::string_view name) {
   const auto words = words_of(name);
   return words.size() > 1 && !contains(kVerbs, words.front()) &&
          (contains(kParticiples, words.back()) || (words.back().size() > 4 && words.back().ends_with("ed")));
-}
-
-bool is_utf8(std::string_view text) noexcept {
-  while (!text.empty()) {
-    const auto length = utf8_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
-std::string printable(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const auto length = utf8_length(text);
-    const auto first = static_cast<unsigned char>(text.front());
-    const bool control =
-        first < 0x20 || first == 0x7f || (length == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0);
-    if (length != 0 && !control) {
-      out += text.substr(0, length);
-      text.remove_prefix(length);
-      continue;
-    }
-    for (std::size_t i = 0; i < std::max<std::size_t>(length, 1); ++i) {
-      char hex[8];
-      std::snprintf(hex, sizeof hex, "\\x%02x", static_cast<unsigned char>(text[i]));
-      out += hex;
-    }
-    text.remove_prefix(std::max<std::size_t>(length, 1));
-  }
-  return out;
 }
 
 std::string plural(std::uint64_t count, std::string_view noun) {

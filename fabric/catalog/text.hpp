@@ -1,12 +1,14 @@
 #pragma once
-// Values as people write and read them in a catalog: durations, counts, sizes, dates, names; and bytes of unknown
-// origin as text. Pure functions, thread-safe. nullopt always means: not one.
+// Values as people write and read them in a catalog: durations, counts, sizes, dates, names.
+// fabric/text.hpp has bytes of unknown origin. Pure functions, thread-safe. nullopt always means: not one.
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "fabric/text.hpp"
 
 namespace fabric::catalog {
 
@@ -49,9 +51,6 @@ std::vector<std::string> words_of(std::string_view name);
 bool reads_like_event(std::string_view name);
 bool reads_like_command(std::string_view name);
 
-bool is_utf8(std::string_view text) noexcept;
-// Control bytes (tab and newline too) and broken UTF-8 become \xNN.
-std::string printable(std::string_view text);
 // "1 event", "2 events".
 std::string plural(std::uint64_t count, std::string_view noun);
 std::string joined(const std::vector<std::string>& words, std::string_view separator = ", ");

@@ -1,19 +1,10 @@
 #include "fabric/contract/attach.hpp"
 
-#include <time.h>
-
-#include <array>
+#include "fabric/event/timestamp.hpp"
+#include "ipc/clock.hpp"
 
 namespace fabric::contract {
 namespace {
-
-std::string date_of(std::uint64_t unix_ns) {
-  const auto seconds = static_cast<time_t>(unix_ns / 1'000'000'000);
-  std::tm utc{};
-  std::array<char, 32> text{};
-  if (::gmtime_r(&seconds, &utc) == nullptr) return std::to_string(unix_ns);
-  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc)};
-}
 
 // Note (1) of the header: which of `versions` cannot read what is written with `schema`, version `own` of them.
 std::vector<Incompatibility> readers_lost(const Schema& schema, std::uint32_t own,
@@ -60,7 +51,7 @@ Result<void> judge(const Registry& registry, Attachment& attachment, std::uint64
     attachment.standing = Standing::accepted;
   } else {
     attachment.standing =
-        registered.deprecation->is_over(now_ns != 0 ? now_ns : unix_now_ns()) ? Standing::sunset : Standing::deprecated;
+        registered.deprecation->is_over(now_ns != 0 ? now_ns : ipc::unix_ns()) ? Standing::sunset : Standing::deprecated;
   }
   return {};
 }
@@ -126,13 +117,13 @@ std::string explain(const Attachment& attachment, const std::string& subject) {
     case Standing::accepted:
       return {};
     case Standing::deprecated:
-      return version + " is deprecated since " + date_of(attachment.schema.deprecation->since_ns) +
+      return version + " is deprecated since " + to_the_second(attachment.schema.deprecation->since_ns) +
              (attachment.schema.deprecation->sunset_ns == 0
                   ? ""
-                  : ", refused from " + date_of(attachment.schema.deprecation->sunset_ns)) +
+                  : ", refused from " + to_the_second(attachment.schema.deprecation->sunset_ns)) +
              instead();
     case Standing::sunset:
-      return version + " may not be published any more since " + date_of(attachment.schema.deprecation->sunset_ns) +
+      return version + " may not be published any more since " + to_the_second(attachment.schema.deprecation->sunset_ns) +
              instead();
     case Standing::unregistered:
       return "subject '" + subject + "' has no version with this schema; register it (evf schema register)";

@@ -1,7 +1,5 @@
 #include "fabric/contract/registry.hpp"
 
-#include <time.h>
-
 #include <algorithm>
 #include <functional>
 #include <mutex>
@@ -9,6 +7,7 @@
 
 #include "fabric/json.hpp"
 #include "fabric/numbered_files.hpp"
+#include "ipc/clock.hpp"
 
 namespace fabric::contract {
 
@@ -55,7 +54,7 @@ struct Registry::Shared {
       auto entry = decide();
       if (!entry) return entry.error();
       if (!*entry) return settle();  // others' entries are relied on from here on
-      (*entry)->at_ns = unix_now_ns();
+      (*entry)->at_ns = ipc::unix_ns();
       const auto bytes = encode_entry(**entry);
       const auto ours = files.append(next, std::as_bytes(std::span(bytes)));
       if (!ours) return ours.error();
@@ -118,12 +117,6 @@ struct Registry::Shared {
   std::unordered_map<std::uint32_t, std::shared_ptr<const Schema>> parsed;
 };
 
-std::uint64_t unix_now_ns() noexcept {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
-}
-
 Result<Registry> Registry::open(const Fabric& fabric, Formats formats) {
   Registry registry(std::make_shared<Shared>(fabric.directory(), std::move(formats)));
   if (auto read = registry.refresh(); !read) return read.error();
@@ -150,12 +143,6 @@ Result<Registered> Registry::by_id(std::uint32_t id) const {
   if (known != nullptr) return *known;
   return make_error(ErrorCode::not_found, "there is no schema with the id " + std::to_string(id) + " in " +
                                               shared_->files.path() + "; evf schema list shows what there is");
-}
-
-std::optional<SchemaName> Registry::name_of(std::uint32_t id) const {
-  const auto known = by_id(id);
-  if (!known) return std::nullopt;
-  return SchemaName{known->subject, known->version, known->format, contract::media_type(known->format)};
 }
 
 Result<Registered> Registry::version(std::string_view subject, std::uint32_t version) const {
@@ -315,7 +302,7 @@ Result<void> Registry::set_default_mode(Mode mode) const {
 
 Result<void> Registry::deprecate(const std::string& subject, std::uint32_t version,
                                  std::optional<Deprecation> deprecation) const {
-  if (deprecation && deprecation->since_ns == 0) deprecation->since_ns = unix_now_ns();
+  if (deprecation && deprecation->since_ns == 0) deprecation->since_ns = ipc::unix_ns();
   const std::lock_guard lock(shared_->mutex);
   return shared_->add([&]() -> Result<std::optional<RegistryEntry>> {
     const auto* known = shared_->state.find(subject, version);

@@ -48,14 +48,6 @@ struct SubjectSummary {
   std::optional<Mode> mode{};               // its own
 };
 
-// What a schema id stands for, for those who only want to name it.
-struct SchemaName {
-  std::string subject{};
-  std::uint32_t version = 0;
-  Format format = Format::native;
-  std::string_view media_type{};
-};
-
 class Registry {
  public:
   // Reads all entries. Errors: corrupt (naming the file), incompatible (of a newer release), permission, system.
@@ -72,8 +64,6 @@ class Registry {
   // Looks; an id that is not known is looked for in new entries. What else may have changed meanwhile (deleted,
   // deprecated) is as of the last refresh. Errors: not_found, those of refresh().
   Result<Registered> by_id(std::uint32_t id) const;
-  // The same, without saying why not.
-  std::optional<SchemaName> name_of(std::uint32_t id) const;
   // These refresh first. Errors: not_found, those of refresh().
   Result<Registered> version(std::string_view subject, std::uint32_t version) const;
   Result<Registered> latest(std::string_view subject) const;  // the newest that is not deleted
@@ -113,8 +103,5 @@ class Registry {
   explicit Registry(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
   std::shared_ptr<Shared> shared_;
 };
-
-// Unix time, as Deprecation counts.
-std::uint64_t unix_now_ns() noexcept;
 
 }  // namespace fabric::contract

@@ -65,7 +65,7 @@ Delivery copy_delivery(const Delivery& delivery, std::vector<std::byte>& bytes) 
   bytes.assign(delivery.record.payload.begin(), delivery.record.payload.end());
   auto copy = delivery;
   copy.record.payload = bytes;
-  if (const auto event = decode_event(copy.record)) copy.event = *event;  // it was one before
+  static_cast<void>(decode_event(copy.record, copy.event));  // it was one before
   return copy;
 }
 
@@ -423,7 +423,7 @@ void Consumer::run(std::stop_token stop, const Handler& handler, const GapHandle
 }
 
 void Consumer::renew_lease() {
-  if (sharing_) sharing_->renew(clock_.now_ns());
+  if (sharing_ && options_.lease_ns != 0) sharing_->renew(clock_.now_ns());
 }
 
 void Consumer::wait(std::uint64_t timeout_ns) {

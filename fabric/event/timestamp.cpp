@@ -100,6 +100,10 @@ std::string to_string(const Timestamp& time) {
   return out + 'Z';
 }
 
+std::string to_the_second(std::uint64_t unix_ns) {
+  return to_string(Timestamp::of_unix_ns(unix_ns - unix_ns % 1'000'000'000));
+}
+
 ipc::Result<Timestamp> parse_timestamp(std::string_view text) {
   Scanner scanner(text);
   const auto year = scanner.number(4, "year");

@@ -43,6 +43,8 @@ class Timestamp {
 
 // "2018-04-05T17:31:00Z": UTC, with a fraction of 3, 6 or 9 digits where there is one.
 std::string to_string(const Timestamp& time);
+// The same, what is less than a second left out.
+std::string to_the_second(std::uint64_t unix_ns);
 // RFC 3339, section 5.6, with any offset. A leap second (23:59:60 in UTC, at the end of a month) is the first moment of
 // the next minute, as Unix time has it. Errors: invalid_argument, which names the part that is wrong; also for digits
 // beyond nanoseconds that are not zero.

@@ -6,6 +6,7 @@
 #include "fabric/formats/flatbuffers_edit.hpp"
 #include "fabric/formats/flatbuffers_json.hpp"
 #include "fabric/formats/formats.hpp"
+#include "fabric/formats/schema_source.hpp"
 #include "fabric/json.hpp"
 
 namespace fabric::formats {
@@ -15,16 +16,6 @@ using contract::Result;
 using ipc::ErrorCode;
 using ipc::make_error;
 using Payload = std::vector<std::byte>;
-
-// Memory may be short; exceptions must not cross the library's boundary.
-template <class Function>
-auto guarded(ErrorCode code, const std::string& name, Function&& function) -> decltype(function()) {
-  try {
-    return function();
-  } catch (const std::exception& failure) {
-    return make_error(code, name + ": " + failure.what());
-  }
-}
 
 class FlatBuffersSchema final : public contract::Schema {
  public:

@@ -9,6 +9,7 @@
 #include "fabric/formats/json_schema_compare.hpp"
 #include "fabric/formats/json_schema_parse.hpp"
 #include "fabric/formats/json_schema_validate.hpp"
+#include "fabric/formats/schema_source.hpp"
 #include "fabric/json.hpp"
 
 namespace fabric::formats {
@@ -25,16 +26,6 @@ std::string_view text_of(std::span<const std::byte> payload) {
 std::vector<std::byte> payload_of(std::string_view text) {
   const auto* bytes = reinterpret_cast<const std::byte*>(text.data());
   return {bytes, bytes + text.size()};
-}
-
-// Nothing of Boost.JSON or RE2 throws but for want of memory, and that ends here as well.
-template <class Function>
-auto guarded(Function function) noexcept -> decltype(function()) {
-  try {
-    return function();
-  } catch (const std::exception& error) {
-    return ipc::make_error(ErrorCode::system, std::string("JSON Schema: ") + error.what());
-  }
 }
 
 class JsonSchema final : public contract::Schema {
@@ -64,7 +55,7 @@ class JsonSchema final : public contract::Schema {
   }
 
   Result<void> validate(std::span<const std::byte> payload) const override {
-    return guarded([&]() -> Result<void> {
+    return guarded(ErrorCode::system, "JSON Schema", [&]() -> Result<void> {
       const auto value = read(text_of(payload), ErrorCode::corrupt);
       if (!value) return value.error();
       return {};
@@ -73,7 +64,7 @@ class JsonSchema final : public contract::Schema {
 
   // Keys in byte order: the canonical schema's order.
   Result<std::string> to_json(std::span<const std::byte> payload) const override {
-    return guarded([&]() -> Result<std::string> {
+    return guarded(ErrorCode::system, "JSON Schema", [&]() -> Result<std::string> {
       const auto value = read(text_of(payload), ErrorCode::corrupt);
       if (!value) return value.error();
       return json::print(json::sorted(*value));
@@ -81,7 +72,7 @@ class JsonSchema final : public contract::Schema {
   }
 
   Result<std::vector<std::byte>> from_json(std::string_view json) const override {
-    return guarded([&]() -> Result<std::vector<std::byte>> {
+    return guarded(ErrorCode::system, "JSON Schema", [&]() -> Result<std::vector<std::byte>> {
       const auto value = read(json, ErrorCode::invalid_argument);
       if (!value) return value.error();
       return payload_of(json::print(*value));
@@ -89,7 +80,7 @@ class JsonSchema final : public contract::Schema {
   }
 
   Result<std::vector<std::byte>> edit(std::span<const std::byte> payload, std::string_view patch) const override {
-    return guarded([&]() -> Result<std::vector<std::byte>> {
+    return guarded(ErrorCode::system, "JSON Schema", [&]() -> Result<std::vector<std::byte>> {
       const auto value = read(text_of(payload), ErrorCode::corrupt);
       if (!value) return value.error();
       const auto changes = parsed(patch, ErrorCode::invalid_argument);
@@ -129,7 +120,7 @@ class JsonSchemaFormat final : public contract::SchemaFormat {
  public:
   contract::Format format() const noexcept override { return contract::Format::json_schema; }
   Result<std::shared_ptr<const contract::Schema>> parse(std::string_view text) const override {
-    return guarded([&]() -> Result<std::shared_ptr<const contract::Schema>> {
+    return guarded(ErrorCode::system, "JSON Schema", [&]() -> Result<std::shared_ptr<const contract::Schema>> {
       auto document = jsonschema::parse_document(text);
       if (!document) return document.error();
       return std::shared_ptr<const contract::Schema>(std::make_shared<JsonSchema>(std::move(*document)));

@@ -142,22 +142,10 @@ bj::value Number::json() const {
 std::string Number::text() const { return json::print(json()); }
 
 bj::value normal_form(const bj::value& value) {
-  if (value.is_double() && !std::isfinite(value.get_double())) return value;
-  if (value.is_number()) return Number(value).json();
-  if (const auto* array = value.if_array()) {
-    bj::array result;
-    result.reserve(array->size());
-    for (const auto& element : *array) result.push_back(normal_form(element));
-    return result;
-  }
-  const auto* object = value.if_object();
-  if (object == nullptr) return value;
-  std::vector<const bj::key_value_pair*> pairs;
-  for (const auto& pair : *object) pairs.push_back(&pair);
-  std::sort(pairs.begin(), pairs.end(), [](const auto* a, const auto* b) { return a->key() < b->key(); });
-  bj::object result;
-  for (const auto* pair : pairs) result.emplace(pair->key(), normal_form(pair->value()));
-  return result;
+  return json::sorted(value, [](const bj::value& leaf) {
+    const bool finite = !leaf.is_double() || std::isfinite(leaf.get_double());
+    return leaf.is_number() && finite ? Number(leaf).json() : leaf;
+  });
 }
 
 bool equal(const bj::value& a, const bj::value& b) {

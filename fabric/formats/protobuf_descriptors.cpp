@@ -313,7 +313,7 @@ std::string canonical_text(const Normal& normal) {
     // the set it is.
     if (Normal again; read_normal(text, again) && again.source.files.SerializeAsString() == bytes) return text;
   }
-  return comment + base64_encoded(bytes) + "\n";
+  return comment + to_base64(as_bytes(bytes)) + "\n";
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "fabric/formats/protobuf_compare.hpp"
 #include "fabric/formats/protobuf_edit.hpp"
 #include "fabric/formats/protobuf_wire.hpp"
+#include "fabric/formats/schema_source.hpp"
 #include "fabric/json.hpp"
 
 namespace fabric::formats {
@@ -26,16 +27,6 @@ using ipc::make_error;
 constexpr char kUrlPrefix[] = "type.googleapis.com";
 
 std::string type_url(const pb::Descriptor& type) { return std::string(kUrlPrefix) + "/" + type.full_name(); }
-
-// The library throws where it finds a bug of its own, and when memory is short; both must not cross ours.
-template <class Function>
-auto guarded(ErrorCode code, const std::string& name, Function&& function) -> decltype(function()) {
-  try {
-    return function();
-  } catch (const std::exception& failure) {
-    return make_error(code, name + ": " + failure.what());
-  }
-}
 
 std::string serialised(const pb::Message& message) {
   std::string bytes;

@@ -178,10 +178,10 @@ TEST(Text, ForeignBytesCannotSteerTheTerminal) {
   EXPECT_FALSE(is_utf8("\xc0\xaf"));          // overlong
   EXPECT_FALSE(is_utf8("\xf4\x90\x80\x80"));  // beyond Unicode
   EXPECT_TRUE(is_utf8("\xf0\x9f\x98\x80"));
-  EXPECT_EQ(base64(""), "");
-  EXPECT_EQ(base64("f"), "Zg==");
-  EXPECT_EQ(base64("fo"), "Zm8=");
-  EXPECT_EQ(base64("foobar"), "Zm9vYmFy");
+  EXPECT_EQ(to_base64(as_bytes("")), "");
+  EXPECT_EQ(to_base64(as_bytes("f")), "Zg==");
+  EXPECT_EQ(to_base64(as_bytes("fo")), "Zm8=");
+  EXPECT_EQ(to_base64(as_bytes("foobar")), "Zm9vYmFy");
 }
 
 TEST(Text, NumbersForPeople) {

@@ -31,9 +31,23 @@ bool is_chosen(const Arguments& arguments, std::uint32_t partition) {
   return chosen.empty() || std::find(chosen.begin(), chosen.end(), partition) != chosen.end();
 }
 
-// The group's cursors that are meant; an exit code other than kOk when there are none, or somebody reads.
-int choose(const Arguments& arguments, const std::vector<PartitionView>& views, const Owners& owners,
-           std::vector<GroupPartition>& chosen) {
+// The group's cursors that are meant.
+struct Chosen {
+  std::shared_ptr<const Topic> topic;
+  std::vector<PartitionView> views;
+  std::vector<GroupPartition> partitions;  // into views
+};
+
+// An exit code other than kOk when there are none, or somebody reads.
+int choose(const Context& context, const Arguments& arguments, Chosen& chosen) {
+  const auto fabric = open_fabric(context);
+  if (!fabric) return fail(fabric.error());
+  const auto topic = open_topic(*fabric, arguments.topic, arguments.execute ? ipc::Access::read_write : ipc::Access::read_only);
+  if (!topic) return fail(topic.error());
+  chosen.topic = *topic;
+  chosen.views = view_topic(**topic);
+  const auto& views = chosen.views;
+  const Owners owners(fabric->directory());
   for (const auto partition : arguments.partitions)
     if (partition >= views.size())
       return fail(kNotFound, fmt::format("topic '{}' has no partition {}", arguments.topic, partition),
@@ -47,9 +61,9 @@ int choose(const Arguments& arguments, const std::vector<PartitionView>& views, 
                   fmt::format("group '{}' is active: {} has partition {}", arguments.group,
                               owners.cell(partition.cursor->owner).text, partition.view->partition),
                   "stop its members first");
-    chosen.push_back(partition);
+    chosen.partitions.push_back(partition);
   }
-  if (chosen.empty())
+  if (chosen.partitions.empty())
     return fail(kNotFound, fmt::format("group '{}' has no cursor in these partitions", arguments.group),
                 "leave --partition out for all");
   return kOk;
@@ -86,16 +100,10 @@ void print_moves(const std::vector<Move>& moves) {
 }
 
 int reset(const Context& context, const Arguments& arguments) {
-  const auto fabric = open_fabric(context);
-  if (!fabric) return fail(fabric.error());
-  const auto topic = open_topic(*fabric, arguments.topic, arguments.execute ? ipc::Access::read_write : ipc::Access::read_only);
-  if (!topic) return fail(topic.error());
-  const auto views = view_topic(**topic);
-  const Owners owners(fabric->directory());
-  std::vector<GroupPartition> chosen;
-  if (const auto code = choose(arguments, views, owners, chosen); code != kOk) return code;
+  Chosen chosen;
+  if (const auto code = choose(context, arguments, chosen); code != kOk) return code;
   std::vector<Move> moves;
-  for (const auto& [view, cursor] : chosen) {
+  for (const auto& [view, cursor] : chosen.partitions) {
     Move move{.partition = view->partition, .from = cursor->position, .to = 0, .head = view->snapshot.head};
     move.to = target(move, view->map(), cursor->gating, *arguments.to);
     moves.push_back(move);
@@ -103,7 +111,7 @@ int reset(const Context& context, const Arguments& arguments) {
   int code = kOk;
   if (arguments.execute) {
     for (auto& move : moves) {
-      const auto& ring = (*topic)->ring(move.partition);
+      const auto& ring = chosen.topic->ring(move.partition);
       const auto moved = ipc::move_cursor(*ring, arguments.group, move.to);
       if (!moved) code = fail(moved.error());
       if (const auto now = ipc::find_cursor(ring->map(), arguments.group)) move.to = now->position;
@@ -123,20 +131,14 @@ int reset(const Context& context, const Arguments& arguments) {
 }
 
 int remove(const Context& context, const Arguments& arguments) {
-  const auto fabric = open_fabric(context);
-  if (!fabric) return fail(fabric.error());
-  const auto topic = open_topic(*fabric, arguments.topic, arguments.execute ? ipc::Access::read_write : ipc::Access::read_only);
-  if (!topic) return fail(topic.error());
-  const auto views = view_topic(**topic);
-  const Owners owners(fabric->directory());
-  std::vector<GroupPartition> chosen;
-  if (const auto code = choose(arguments, views, owners, chosen); code != kOk) return code;
+  Chosen chosen;
+  if (const auto code = choose(context, arguments, chosen); code != kOk) return code;
   int code = kOk;
   Table table({">PART", ">POSITION", ">LAG"});
-  for (const auto& [view, cursor] : chosen) {
+  for (const auto& [view, cursor] : chosen.partitions) {
     table.add({std::to_string(view->partition), format_count(cursor->position), format_count(view->lag(*cursor).records)});
     if (!arguments.execute) continue;
-    const auto deleted = ipc::delete_cursor(*(*topic)->ring(view->partition), arguments.group);
+    const auto deleted = ipc::delete_cursor(*chosen.topic->ring(view->partition), arguments.group);
     if (!deleted) code = fail(deleted.error());
   }
   if (context.json) {
@@ -144,7 +146,7 @@ int remove(const Context& context, const Arguments& arguments) {
                     {"topic", arguments.topic},
                     {"group", arguments.group},
                     {"executed", arguments.execute},
-                    {"partitions", chosen.size()}});
+                    {"partitions", chosen.partitions.size()}});
   } else {
     table.print();
   }

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 
+#include "ipc/clock.hpp"
 #include "ipc/file_lock.hpp"
 #include "tools/evf/formats.hpp"
 #include "tools/evf/text.hpp"
@@ -112,7 +113,7 @@ int deprecate(const Context& context, const DeprecateArguments& arguments) {
     deprecation.emplace().replacement = arguments.replacement;
     const auto take = [&](const std::string& option, const std::string& text, std::uint64_t& ns) {
       if (text.empty()) return;
-      const auto time = parse_time_ns(text, unix_now_ns());
+      const auto time = parse_time_ns(text, ipc::unix_ns());
       if (!time) refuse_value(option, "'" + text + "' is no time; write 2026-12-31T00:00:00Z");
       ns = *time;
     };

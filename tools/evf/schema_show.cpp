@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "fabric/json.hpp"
+#include "ipc/clock.hpp"
 #include "tools/evf/schema.hpp"
 #include "tools/evf/text.hpp"
 
@@ -26,7 +27,7 @@ Json version_json(const Registered& one) {
               {"id", one.id},
               {"format", std::string(contract::to_string(one.format))},
               {"registered_at_ns", one.registered_at_ns},
-              {"state", state_of(one, contract::unix_now_ns())}};
+              {"state", state_of(one, ipc::unix_ns())}};
   if (one.deprecation) {
     object["deprecated_since_ns"] = one.deprecation->since_ns;
     object["sunset_ns"] = one.deprecation->sunset_ns == 0 ? Json() : Json(one.deprecation->sunset_ns);
@@ -49,7 +50,7 @@ int list(const Context& context) {
     const auto latest = subject.latest == 0 ? Result<Registered>(Registered{.deleted = true})
                                             : registry->version(subject.name, subject.latest);
     if (!latest) return fail(latest.error());
-    const auto state = subject.versions == 0 ? std::string("empty") : state_of(*latest, contract::unix_now_ns());
+    const auto state = subject.versions == 0 ? std::string("empty") : state_of(*latest, ipc::unix_ns());
     const auto mode = std::string(contract::to_string(subject.mode.value_or(*default_mode)));
     const bool there = subject.latest != 0;
     const auto format = std::string(contract::to_string(latest->format));
@@ -86,7 +87,7 @@ std::string pretty(const std::string& text) {
 }
 
 void print_version(const Registered& one) {
-  const auto state = state_of(one, contract::unix_now_ns());
+  const auto state = state_of(one, ipc::unix_ns());
   print_line(fmt::format("subject     {}", printable(one.subject)));
   print_line(fmt::format("version     {}", one.version));
   print_line(fmt::format("id          {}", one.id));
@@ -135,7 +136,7 @@ int show_all(const Context& context, const contract::Registry& registry, const s
   }
   Table table({">VERSION", ">ID", "FORMAT", "REGISTERED", "STATE", "INSTEAD"});
   for (const auto& one : *versions) {
-    const auto state = state_of(one, contract::unix_now_ns());
+    const auto state = state_of(one, ipc::unix_ns());
     table.add({std::to_string(one.version),
                std::to_string(one.id),
                std::string(contract::to_string(one.format)),

@@ -161,10 +161,11 @@ int tail(const Context& context, Arguments& arguments) {
   if (source->held() == 0 && !arguments.source.follow)
     return fail(kFailed, "there is nothing left to read for this member",
                 "use --follow to stand by, or another --group");
+  if (arguments.raw) return Tail(*source, arguments, nullptr).run();
   const auto registry = contract::Registry::open(*fabric, formats());
   if (!registry) return fail(registry.error());
   const contract::RegistryNames contracts(*registry);
-  return Tail(*source, arguments, arguments.raw ? nullptr : &contracts).run();
+  return Tail(*source, arguments, &contracts).run();
 }
 
 void add_options(CLI::App& sub, Arguments& arguments) {

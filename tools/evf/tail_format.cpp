@@ -33,7 +33,7 @@ void write_json(Output& output, const Json& object) {
 // Text where it is text; otherwise base64, and a member NAME_encoding says so.
 void put_bytes(Json& object, const char* name, std::string_view bytes) {
   const bool text = is_utf8(bytes);
-  object[name] = text ? std::string(bytes) : base64(bytes);
+  object[name] = text ? std::string(bytes) : to_base64(as_bytes(bytes));
   if (!text) object[std::string(name) + "_encoding"] = "base64";
 }
 
@@ -140,7 +140,7 @@ void write_gap(Output& output, TailFormat format, const Item& item) {
     object["end"] = item.range.end;
   }
   if (!item.raw.empty()) {
-    object["raw"] = base64(as_text(item.raw));
+    object["raw"] = to_base64(item.raw);
     object["raw_encoding"] = "base64";
   }
   write_json(output, object);

@@ -8,24 +8,6 @@
 #include <sstream>
 
 namespace fabric::evf {
-namespace {
-
-// Bytes of the UTF-8 sequence at the front of the text; 0: not one (overlong, surrogate, out of range, cut off).
-std::size_t utf8_length(std::string_view text) noexcept {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  const bool overlong = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
-  const bool out_of_range = (first == 0xed && byte(1) >= 0xa0) || (first == 0xf4 && byte(1) >= 0x90);
-  return overlong || out_of_range ? 0 : length;
-}
-
-}  // namespace
-
 std::string format_count(std::uint64_t value) {
   auto text = std::to_string(value);
   for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3)
@@ -83,51 +65,6 @@ std::string wrap(std::string_view text, std::size_t from, std::size_t indent, st
     }
     out += word;
     at += word.size();
-  }
-  return out;
-}
-
-bool is_utf8(std::string_view text) noexcept {
-  while (!text.empty()) {
-    const auto length = utf8_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
-std::string printable(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  while (!text.empty()) {
-    const auto length = utf8_length(text);
-    const auto first = static_cast<unsigned char>(text.front());
-    // C1 controls (U+0080 to U+009F) move a terminal's cursor too.
-    const bool control =
-        first < 0x20 || first == 0x7f || (length == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0);
-    if (length == 0 || control) {
-      const auto count = std::max<std::size_t>(length, 1);
-      for (const auto character : text.substr(0, count))
-        out += fmt::format("\\x{:02x}", static_cast<unsigned char>(character));
-      text.remove_prefix(count);
-      continue;
-    }
-    out.append(text.substr(0, length));
-    text.remove_prefix(length);
-  }
-  return out;
-}
-
-std::string base64(std::string_view bytes) {
-  static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const auto chunk = bytes.substr(i, 3);
-    std::uint32_t bits = 0;
-    for (std::size_t j = 0; j < 3; ++j)
-      bits = bits << 8 | (j < chunk.size() ? static_cast<unsigned char>(chunk[j]) : 0U);
-    for (std::size_t j = 0; j < 4; ++j) out += j <= chunk.size() ? kAlphabet[(bits >> (18 - 6 * j)) & 63] : '=';
   }
   return out;
 }

@@ -1,10 +1,12 @@
 #pragma once
-// Values as people read them, and bytes of unknown origin as text. Pure functions, thread-safe.
+// Values as people read them; fabric/text.hpp has bytes of unknown origin. Pure functions, thread-safe.
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "fabric/text.hpp"
 
 namespace fabric::evf {
 
@@ -16,10 +18,5 @@ std::string plural(std::uint64_t count, std::string_view noun);  // "1 record", 
 
 // Words of a text that begins in column `from`, wrapped before `width` and continued in column `indent`.
 std::string wrap(std::string_view text, std::size_t from, std::size_t indent, std::size_t width);
-
-// Text of unknown origin made safe for a terminal: control bytes and broken UTF-8 become \xNN.
-std::string printable(std::string_view text);
-bool is_utf8(std::string_view text) noexcept;
-std::string base64(std::string_view bytes);
 
 }  // namespace fabric::evf

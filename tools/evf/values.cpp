@@ -8,6 +8,8 @@
 #include <cmath>
 #include <limits>
 
+#include "ipc/clock.hpp"
+
 namespace fabric::evf {
 namespace {
 
@@ -166,13 +168,8 @@ std::optional<ipc::StartAt> parse_start(std::string_view text) {
     return ipc::StartAt{Kind::last, *count};
   }
   if (const auto sequence = whole(text)) return ipc::StartAt{Kind::sequence, *sequence};
-  if (const auto time = parse_time_ns(text, unix_now_ns())) return ipc::StartAt{Kind::time, *time};
+  if (const auto time = parse_time_ns(text, ipc::unix_ns())) return ipc::StartAt{Kind::time, *time};
   return std::nullopt;
-}
-
-std::uint64_t unix_now_ns() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
 }
 
 std::string shown_name(const std::string& names) {

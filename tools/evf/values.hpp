@@ -25,8 +25,6 @@ std::optional<std::uint64_t> parse_time_ns(std::string_view text, std::uint64_t 
 // "earliest", "latest", "last-100", a sequence, or a time as above.
 std::optional<ipc::StartAt> parse_start(std::string_view text);
 
-std::uint64_t unix_now_ns();
-
 CLI::Option* add_size(CLI::App& app, const std::string& names, std::uint64_t& value, const std::string& description);
 CLI::Option* add_count(CLI::App& app, const std::string& names, std::uint32_t& value, const std::string& description);
 CLI::Option* add_duration(CLI::App& app, const std::string& names, std::optional<std::uint64_t>& value_ns,

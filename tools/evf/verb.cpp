@@ -41,21 +41,6 @@ std::string_view advice(ErrorCode code) noexcept {
   return "run evf doctor";
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    auto diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const auto substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
-    }
-  }
-  return row[b.size()];
-}
-
 }  // namespace
 
 ExitCode exit_code(ErrorCode code) noexcept {
@@ -138,20 +123,6 @@ void note(std::string_view text) {
   errors.write(fmt::format("{} {}\n", toned("evf:", Tone::dim, STDERR_FILENO),
                            width == 0 ? std::string(text) : wrap(text, 5, 5, width)));
   errors.flush();
-}
-
-std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
-  std::string best;
-  auto best_distance = std::min<std::size_t>(word.size() / 2, 3) + 1;
-  for (const auto& candidate : candidates) {
-    const auto distance = edit_distance(word, candidate);
-    const bool begins = word.size() >= 3 && candidate.starts_with(word);
-    if (distance < best_distance || (begins && best.empty())) {
-      best = candidate;
-      best_distance = std::min(best_distance, distance);
-    }
-  }
-  return best;
 }
 
 }  // namespace fabric::evf

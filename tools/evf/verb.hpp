@@ -60,9 +60,6 @@ int fail(ExitCode code, std::string_view what, std::string_view what_to_do);
 // Prints `evf: <text>` to stderr: progress, warnings, summaries.
 void note(std::string_view text);
 
-// The words nearest to `word`, for hints: "did you mean --slots?". Empty when nothing is near.
-std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
-
 // Parses the command line and runs one verb. Returns the exit code.
 int run_command(int argc, const char* const* argv);
 

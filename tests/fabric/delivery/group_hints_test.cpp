@@ -8,8 +8,8 @@
 #include <random>
 
 #include "ipc/cursor_watch.hpp"
+#include "tests/fabric/delivery/group_fixture.hpp"
 #include "tests/fabric/delivery/held_time.hpp"
-#include "tests/fabric/fabric_fixture.hpp"
 
 namespace fabric {
 namespace {
@@ -17,7 +17,7 @@ namespace {
 using testing::Channel;
 using testing::Child;
 using testing::eventually;
-using testing::FabricFixture;
+using testing::GroupFixture;
 using testing::HeldTime;
 using testing::must;
 using Kind = PartitionChange::Kind;
@@ -26,7 +26,7 @@ constexpr std::uint64_t kLong = 30'000'000'000;  // only a defect reaches it
 constexpr std::uint64_t kLease = 20'000'000'000;  // of time that is held
 constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
-class GroupHintsTest : public FabricFixture {
+class GroupHintsTest : public GroupFixture {
  protected:
   struct Changes {
     unsigned taken = 0, given = 0, lost = 0;
@@ -49,20 +49,6 @@ class GroupHintsTest : public FabricFixture {
   static ipc::CursorLine& line(const Topic& topic, std::uint32_t partition) {
     const auto& map = topic.ring(partition)->map();
     return map.cursors[ipc::find_cursor(map, "billing")->index];
-  }
-  static bool come_to(const std::vector<std::pair<Consumer*, std::uint32_t>>& expected) {
-    return eventually([&] {
-      bool there = true;
-      for (const auto& [consumer, partitions] : expected) {
-        poll(*consumer);
-        there = there && consumer->partitions_held() == partitions;
-      }
-      return there;
-    });
-  }
-  static void poll(Consumer& consumer) {
-    consumer.poll([](const Delivery&) {});
-    consumer.ack();
   }
   // Polls all of them for so long.
   static void go_on(const std::vector<Consumer*>& consumers, std::uint64_t ns) {

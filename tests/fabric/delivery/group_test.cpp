@@ -9,9 +9,9 @@
 #include <thread>
 #include <tuple>
 
+#include "tests/fabric/delivery/group_fixture.hpp"
 #include "tests/fabric/delivery/held_time.hpp"
 #include "tests/fabric/delivery/key_ledger.hpp"
-#include "tests/fabric/fabric_fixture.hpp"
 
 namespace fabric {
 namespace {
@@ -19,33 +19,20 @@ namespace {
 using testing::Channel;
 using testing::Child;
 using testing::eventually;
-using testing::FabricFixture;
+using testing::GroupFixture;
 using testing::KeyLedger;
 using testing::must;
 using Kind = PartitionChange::Kind;
 
 constexpr std::uint64_t kLong = 30'000'000'000;  // only a defect reaches it
 
-class GroupTest : public FabricFixture {
+class GroupTest : public GroupFixture {
  protected:
   void publish(std::uint64_t keys, std::uint64_t from, std::uint64_t to) const {
     auto producer = this->producer("orders");
     for (auto ordinal = from; ordinal < to; ++ordinal)
       for (std::uint64_t key = 0; key < keys; ++key)
         ASSERT_TRUE(producer.publish_within(as_bytes(KeyLedger::key(key)), as_bytes(std::to_string(ordinal)), kLong));
-  }
-  // Polls and acks all of them until each holds what is expected.
-  static bool come_to(const std::vector<std::pair<Consumer*, std::uint32_t>>& expected,
-                      const Consumer::Handler& handler = [](const Delivery&) {}) {
-    return eventually([&] {
-      bool there = true;
-      for (const auto& [consumer, partitions] : expected) {
-        consumer->poll(handler);
-        consumer->ack();
-        there = there && consumer->partitions_held() == partitions;
-      }
-      return there;
-    });
   }
   // A member in a process of its own that acks what it gets. Tells how many partitions it holds, whenever that changes.
   static int take_part(Consumer consumer, const Channel& parent) {

@@ -55,14 +55,14 @@ pb::FileDescriptorSet two_files() {
 
 TEST(ProtobufSource, DescriptorSetsOfSeveralFiles) {
   const auto bytes = two_files().SerializeAsString();
-  const auto binary = parse(bytes), text = parse(base64_encoded(bytes));
+  const auto binary = parse(bytes), text = parse(to_base64(as_bytes(bytes)));
   ASSERT_TRUE(binary && text);
   EXPECT_EQ(binary->name(), "sales.Order");
   EXPECT_EQ(binary->canonical(), text->canonical());
   EXPECT_THAT(binary->canonical(), StartsWith("// eventfabric:message=sales.Order\n"));
   EXPECT_EQ(parse(binary->canonical())->canonical(), binary->canonical());
   EXPECT_EQ(*binary->to_json(*binary->from_json(R"({"price":{"cents":"5"}})")), R"({"price":{"cents":"5"}})");
-  EXPECT_EQ(parse("// eventfabric:message=money.Money\n" + base64_encoded(bytes))->name(), "money.Money");
+  EXPECT_EQ(parse("// eventfabric:message=money.Money\n" + to_base64(as_bytes(bytes)))->name(), "money.Money");
 }
 
 TEST(ProtobufSource, ASetOfOneFileIsTheSourceItCameFrom) {
