@@ -81,7 +81,7 @@ std::optional<CursorInfo> read_line(const RingMap& map, std::uint32_t index, std
 }
 
 OwnedCursor keep(const HeldLine& held, bool created) noexcept {
-  return {.index = held.index(), .position_word = held.position_word(), .state_word = held.state_word(), .created = created};
+  return {.index = held.index(), .position_word = held.position_word(), .state_word = held.state_word(), .started = held.started(), .created = created};
 }
 
 Error too_many_joins(const Ring& ring, const std::string& name) {
@@ -120,7 +120,11 @@ Result<std::optional<OwnedCursor>> adopt_cursor(const Ring& ring, const CursorOp
     return look_again;
   }
   const auto placing = taken && !refusal ? held.place(PositionWord::sequence(held.position_word())) : Placing::lost;
-  if (placing == Placing::placed) return std::optional(keep(held, false));
+  if (placing == Placing::placed) {
+    const auto here = PositionWord::sequence(held.position_word());
+    if (held.started() > here) held.begin_at(here);  // it was moved back: what is read from here on is handled
+    return std::optional(keep(held, false));
+  }
   held.give_back();
   if (placing == Placing::refused) return too_many_joins(ring, options.name);
   if (refusal) return *refusal;
@@ -136,6 +140,7 @@ Result<std::optional<OwnedCursor>> create_cursor(const Ring& ring, const CursorO
     if (held.create(options.name, hash, flags_of(options), start) != Taking::taken) continue;
     const bool give_way = !options.name.empty() && find_line(map, hash, i);
     const auto placing = give_way ? Placing::lost : held.place(start);
+    if (placing == Placing::placed) held.begin_at(PositionWord::sequence(held.position_word()));
     if (placing == Placing::placed && held.activate()) return std::optional(keep(held, true));
     held.free();
     if (placing == Placing::refused) return too_many_joins(ring, options.name);
@@ -175,6 +180,17 @@ Result<HeldLine> take_for_change(const Ring& ring, const std::string& name, Chan
     held.give_back();
   }
   return busy(ring, name, "changes hands all the time; try again");
+}
+
+// A step forwards leaves out records that nobody handled. Where it ends is known afterwards only, and killed in between it must not have
+// promised too much: so it begins behind everything first.
+Placing place_to_begin(HeldLine& held, std::uint64_t sequence, std::uint64_t tail) {
+  const auto before = PositionWord::sequence(held.position_word()), began = held.started();
+  if (sequence > before) held.begin_at(std::max(began, tail));
+  const auto placing = held.place(sequence);
+  const auto placed = PositionWord::sequence(held.position_word());
+  if (sequence > before) held.begin_at(placing == Placing::placed ? placed : began);
+  return placing;
 }
 
 std::optional<Error> refuse_name(const CursorOptions& options) {
@@ -235,7 +251,7 @@ Result<void> move_cursor(const Ring& ring, const std::string& name, std::uint64_
   const CursorLock lock;
   auto held = take_for_change(ring, name, take_over ? Change::force_move : Change::move);
   if (!held) return held.error();
-  const auto placing = held->place(sequence);
+  const auto placing = place_to_begin(*held, sequence, tail);
   held->give_back();
   if (placing == Placing::refused) return too_many_joins(ring, name);
   if (placing == Placing::lost) return busy(ring, name, "was taken by force just now");

@@ -31,6 +31,7 @@ struct OwnedCursor {
   std::uint32_t index = 0;
   std::uint64_t position_word = 0;  // as last written by us: what an ack expects
   std::uint64_t state_word = 0;     // as we left it: another generation says that the cursor was taken
+  std::uint64_t started = 0;        // what lies before was never read through this cursor, or nobody can say so any more
   bool created = false;
 };
 

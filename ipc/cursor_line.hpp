@@ -78,6 +78,9 @@ class HeldLine {
   bool is_held() const noexcept;
   // Sets the position to `sequence`, or as near after it as publishers still allow.
   Placing place(std::uint64_t sequence) noexcept;
+  // Where the cursor begins (layout.hpp, `started`).
+  std::uint64_t started() const noexcept;
+  void begin_at(std::uint64_t sequence) noexcept;
   // joining -> active.
   bool activate() noexcept;
   // Nobody's line any more; its epoch rises. False: another member has it.

@@ -23,7 +23,7 @@
 
 namespace fabric::ipc {
 
-inline constexpr std::uint32_t kLayoutVersion = 1;
+inline constexpr std::uint32_t kLayoutVersion = 2;
 inline constexpr char kRingMagic[8] = {'E', 'V', 'F', 'R', 'I', 'N', 'G', '1'};
 inline constexpr std::size_t kPage = 4096;
 inline constexpr std::size_t kLine = 128;  // two cache lines: the adjacent-line prefetcher moves pairs
@@ -131,16 +131,21 @@ static_assert(sizeof(ArenaSlot) == 16);
 // horizon: no sequence at or above it was ever contested (verdict.hpp).
 // lease:   epoch << 16 | publisher line + 1 (0: nobody). One-writer rings only.
 // sleep:   tickets << 32 | woken.  Somebody may sleep while they differ (waiter.hpp).
+// route:   who else has to be asked where a record of this partition belongs; 0 from the start, and for who does not ask. It is
+//          for the layer above, which writes it; publishers that name a value are refused once it is another (ring_writer.hpp).
+// follows: another ring's sequence + 1 that comes before our first record, for the layer above; 0: not known.
 struct ControlLines {
   alignas(kLine) SharedWord tail;     // next sequence to claim
   alignas(kLine) SharedWord gate;     // read by publishers at most once a lap
   alignas(kLine) SharedWord horizon;  // with lease: read by everybody, hardly ever written
   SharedWord lease;
+  SharedWord route;
   alignas(kLine) SharedWord sleep;
   std::atomic<std::uint32_t> wake_futex;
   std::uint32_t reserved0;
   alignas(kLine) SharedWord arena_hint;  // where the last arena allocation ended: a hint, any value is harmless
-  alignas(kLine) SharedWord reserved1[48];
+  alignas(kLine) SharedWord follows;
+  alignas(kLine) SharedWord reserved1[32];
 };
 static_assert(sizeof(ControlLines) == 1024 && std::atomic<std::uint32_t>::is_always_lock_free);
 
@@ -167,7 +172,8 @@ struct PublisherLine {
   SharedWord voided;                // claims that this owner lost and repeated
   SharedWord blocked_since_ns;      // CLOCK_MONOTONIC, 0: not blocked
   SharedWord blocked_by;            // cursor index + 1, 0: nobody
-  SharedWord reserved[9];
+  SharedWord announced;             // what the layer above says of the claim under way (ring_writer.hpp); 0: nothing
+  SharedWord reserved[8];
 };
 static_assert(sizeof(PublisherLine) == 128);
 
@@ -179,6 +185,8 @@ static_assert(sizeof(PublisherLine) == 128);
 //           is claimed, so two who create one name see each other before either has written it out.
 // maker:    a cursor that does not outlive its reader gates for that reader alone: when `owner` names another it is being cleared
 //           away, and whoever does so may stop there. 0, as in older files: it gates whoever owns it.
+// started:  sequence << 12 | epoch of who wrote it. What lies before was not handled through this cursor, as far as anybody can say: it was created
+//           there, or moved forwards past it. Never below the truth.
 // lease, requested_by: how the members of a group share its partitions (cursor_watch.hpp). Hints: no property of the ring rests on
 //           them. A line of their own, away from the position that publishers read.
 enum class CursorState : std::uint8_t { free = 0, joining = 1, active = 2 };
@@ -192,7 +200,8 @@ struct CursorLine {
   SharedWord acked_at_ns;
   SharedWord created_at_ns;
   SharedWord maker;  // member id of its creator; written before the line is in use
-  SharedWord reserved0[2];
+  SharedWord started;  // where its owner began, see above
+  SharedWord reserved0[1];
   SharedWord name[8];  // zero-terminated text, written while joining
   alignas(kLine) SharedWord lease;  // see LeaseWord; written by the owner
   SharedWord requested_by;          // who would like to have the partition: member id << 8 | reader (its lowest 56 bits); 0: nobody

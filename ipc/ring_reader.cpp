@@ -16,7 +16,9 @@ const char* to_string(ReadOutcome outcome) noexcept {
 
 ReaderBase::ReaderBase(std::shared_ptr<Ring> ring, const std::optional<OwnedCursor>& owned, bool gating, std::uint64_t next)
     : ring_(std::move(ring)), map_(ring_->map()), owned_(owned.value_or(OwnedCursor{})),
-      cursor_(owned ? &map_.cursors[owned->index] : nullptr), gating_(gating), at_(map_, next), copy_(map_.slot_bytes) {}
+      cursor_(owned ? &map_.cursors[owned->index] : nullptr), gating_(gating), at_(map_, next), copy_(map_.slot_bytes) {
+  if (!owned) owned_.started = next;
+}
 
 ReaderBase::~ReaderBase() {
   if (cursor_) release_cursor(*ring_, owned_);  // fenced: of a cursor that is not ours any more it leaves everything as it is

@@ -72,6 +72,8 @@ class alignas(kLine) ReaderBase {
 
   std::uint64_t position() const noexcept { return at_.sequence(); }  // the next sequence to read
   std::uint64_t acked() const noexcept { return PositionWord::sequence(owned_.position_word); }
+  // Where the cursor was created or last moved forwards to (layout.hpp); an observer: where it was attached. What lies before was not read by it.
+  std::uint64_t started() const noexcept { return owned_.started; }
   LostRange lost_range() const noexcept { return lost_; }    // after ReadOutcome::lost
   bool gating() const noexcept { return gating_; }
   // Whether the cursor is still this reader's, so that what it has read and not acked lies unchanged where it lay: to be asked after

@@ -21,6 +21,8 @@ const char* to_string(PublishOutcome outcome) noexcept {
     case PublishOutcome::sync_failed: return "published, but not written back: the device reported an error";
     case PublishOutcome::wrong_process: return "this publisher belongs to the parent process: attach again after fork";
     case PublishOutcome::damaged: return "the ring's control words are damaged: run evf fsck";
+    case PublishOutcome::moved: return "the record belongs elsewhere: the ring's route has changed";
+    case PublishOutcome::refused: return "not admitted";
   }
   return "?";
 }
@@ -35,10 +37,16 @@ PublisherBase::PublisherBase(std::shared_ptr<Ring> ring, std::uint32_t line)
   line_->voided.store(0, std::memory_order_relaxed);
 }
 
+void PublisherBase::give_up_claim() noexcept {
+  if (claim_is_used()) return;
+  for (; !claim_is_used(); at_.advance(map_)) void_own(map_, at_.sequence());
+  line_->intent.store(IntentWord::kNone, std::memory_order_release);
+}
+
 // Leaves: what is left of a stride is voided, so that nobody takes it for a record that is to come.
 PublisherBase::~PublisherBase() {
   if (line_ == nullptr || !ring_->owned_by_this_process()) return;
-  for (; !claim_is_used(); at_.advance(map_)) void_own(map_, at_.sequence());
+  give_up_claim();
   auto lease = lease_;
   const auto released = lease & ~std::uint64_t{0xffff};
   if (lease != 0) map_.control->lease.compare_exchange_strong(lease, released, std::memory_order_acq_rel);
@@ -59,6 +67,7 @@ Result<std::uint32_t> PublisherBase::acquire_line(const Ring& ring) {
     if (!map.publishers[i].owner.compare_exchange_strong(nobody, ring.member(), std::memory_order_acq_rel)) continue;
     map.publishers[i].incarnation.fetch_add(1, std::memory_order_acq_rel);
     map.publishers[i].intent.store(IntentWord::kNone, std::memory_order_release);
+    map.publishers[i].announced.store(0, std::memory_order_release);
     return i;
   }
   return make_error(ErrorCode::no_space, ring.path() + ": all " + std::to_string(map.max_publishers) +

@@ -32,13 +32,39 @@ enum class PublishOutcome : std::uint8_t {
   sync_failed,    // published, but the device reported an error when it was written back
   wrong_process,  // a Publisher inherited by fork; attach in the child
   damaged,        // the control words of the ring make no sense; run evf fsck
+  moved,          // not published: the ring's route is not RecordOptions::route (any more); ask where the record belongs
+  refused,        // not published: RecordOptions::admission said no
 };
 const char* to_string(PublishOutcome outcome) noexcept;
+
+// A question that is asked between claim and commit, when the record's sequence is known and nothing of it is written. What precedes it in
+// the ring precedes it for ever, so `admit` decides on all of that: committed records, void claims, and claims that are not finished
+// yet, whose publishers show what they are about in PublisherLine::announced.
+//
+//     publisher A                       publisher B
+//     announced = a                     announced = b
+//     claims s                          claims t > s
+//                                       looks at everything below t: s is not finished, A's intent covers it, and says a
+//
+// B sees `a`: A stored it before the CAS on `tail` that B's own CAS has read from. So every record is announced before it is claimed; a claim
+// that was made ahead of that (the rest of a batch that ended early) is given back first. Only one-writer rings keep their stride: nobody
+// else claims there.
+struct Admission {
+  std::uint64_t announced = 0;  // not 0
+  bool (*admit)(void* context, std::uint64_t sequence) noexcept = nullptr;  // false: the claim is voided, `refused`
+  void* context = nullptr;
+};
 
 struct RecordOptions {
   std::uint32_t schema = 0;       // 24 bits
   std::uint8_t flags = 0;         // kExtended and kUserFlags
   std::uint64_t* sequence = nullptr;  // out: the record's sequence
+  const Admission* admission = nullptr;  // none: always. Not for batches
+  // Publish only while the ring's route word is this. Exact: of a change of the word and a claim one comes first; who changes the word (seq_cst)
+  // and then loads `tail` knows that everything claimed for the old value stands below. A one-writer publisher looks when it claims a stride: what it
+  // publishes in one that it had claimed before is below that as well.
+  static constexpr std::uint64_t kAnyRoute = ~std::uint64_t{0};
+  std::uint64_t route = kAnyRoute;
 };
 
 struct PublisherOptions {
@@ -100,6 +126,9 @@ class alignas(kLine) PublisherBase {
   std::uint64_t published() const noexcept { return line_->published.load(std::memory_order_relaxed); }
   // Largest payload that publish() takes, in bytes.
   std::uint64_t max_payload_bytes() const noexcept;
+  // Gives up what is claimed and not used, so that everything below `tail` is somebody else's or settled: the rest of a stride, or of a batch
+  // that ended early.
+  void give_up_claim() noexcept;
 
  protected:
   PublisherBase(std::shared_ptr<Ring> ring, std::uint32_t line);
@@ -175,13 +204,18 @@ class BasicPublisher : public PublisherBase {
   PublishOutcome commit_record(const Staged& staged) noexcept {
     if (!ring_->owned_by_this_process()) [[unlikely]] return PublishOutcome::wrong_process;
     const auto now_ns = clock_.now_ns();
+    if (staged.options.admission != nullptr) [[unlikely]] return commit_admitted(staged, now_ns);
     enter_publish();
     const auto outcome = commit_staged(staged, 1, now_ns);
     leave_publish();
     return outcome;
   }
   PublishOutcome commit_staged(const Staged& staged, std::uint64_t wanted, std::uint64_t now_ns) noexcept;
-  PublishOutcome extend_claim(std::uint64_t wanted) noexcept;
+  PublishOutcome extend_claim(std::uint64_t wanted, const RecordOptions& options) noexcept;
+  PublishOutcome commit_admitted(const Staged& staged, std::uint64_t now_ns) noexcept;
+  bool is_routed_here(const RecordOptions& options) const noexcept {
+    return options.route == RecordOptions::kAnyRoute || map_.control->route.load(std::memory_order_seq_cst) == options.route;
+  }
   PublishOutcome find_room(std::uint64_t tail, std::uint64_t& count) noexcept;
   bool slot_is_plain() noexcept;
   bool slot_is_clean(std::uint64_t sequence) noexcept;

@@ -17,7 +17,7 @@ Result<BasicPublisher<Schedule>> BasicPublisher<Schedule>::attach(std::shared_pt
   if (publisher.one_writer()) {
     if (auto lease = publisher.acquire_lease(options.take_over); !lease) return lease.error();
     publisher.unsettled_ = true;
-    const auto outcome = publisher.extend_claim(kMaxStride);
+    const auto outcome = publisher.extend_claim(kMaxStride, {});
     if (outcome != PublishOutcome::published && outcome != PublishOutcome::back_pressure)
       return make_error(ErrorCode::busy, publisher.ring().path() + ": " + to_string(outcome));
     publisher.leave_publish();
@@ -30,7 +30,7 @@ template <class Schedule>
                                                        std::uint64_t now_ns) noexcept {
   for (std::uint64_t tries = 0; tries < map_.patience(); ++tries) {
     if (claim_is_used()) {
-      if (const auto outcome = extend_claim(wanted); outcome != PublishOutcome::published) return outcome;
+      if (const auto outcome = extend_claim(wanted, staged.options); outcome != PublishOutcome::published) return outcome;
     }
     const auto sequence = at_.sequence();
     if (!slot_is_plain() && !slot_is_clean(sequence)) [[unlikely]] {  // step 4
@@ -38,6 +38,13 @@ template <class Schedule>
       at_.advance(map_);
       line_->voided.store(++voided_, std::memory_order_relaxed);
       continue;
+    }
+    if (const auto* admission = staged.options.admission; admission != nullptr) [[unlikely]] {
+      if (!admission->admit(admission->context, sequence)) {
+        void_own<Schedule>(map_, sequence);
+        at_.advance(map_);
+        return PublishOutcome::refused;
+      }
     }
     Schedule::point(Step::write);
     write(staged, now_ns);  // step 6
@@ -62,11 +69,12 @@ template <class Schedule>
 
 // Steps 2 and 3, and the first look at the sleepers (step 5).
 template <class Schedule>
-PublishOutcome BasicPublisher<Schedule>::extend_claim(std::uint64_t wanted) noexcept {
+PublishOutcome BasicPublisher<Schedule>::extend_claim(std::uint64_t wanted, const RecordOptions& options) noexcept {
   for (std::uint64_t tries = 0; tries < map_.patience(); ++tries) {
     auto tail = map_.tail();
     // SYNC: lease (after the load of tail: a successor changes the lease before it claims)
     if (one_writer() && !holds_lease()) return PublishOutcome::fenced;
+    if (!is_routed_here(options)) [[unlikely]] return PublishOutcome::moved;
     auto count = one_writer() ? std::min(kMaxStride, map_.slot_count / 4) : std::min(wanted, kMaxClaim);
     if (const auto outcome = find_room(tail, count); outcome != PublishOutcome::published) {
       // No room: what an old owner left unfinished may be the very thing that readers, and so the gate, wait for.
@@ -89,6 +97,10 @@ PublishOutcome BasicPublisher<Schedule>::extend_claim(std::uint64_t wanted) noex
     light_fence();  // SYNC: sleep-ticket
     if (somebody_sleeps(*map_.control)) [[unlikely]] wake_sleepers(*map_.control);
     Schedule::point(Step::inspect);
+    if (!is_routed_here(options)) [[unlikely]] {  // SYNC: route (after the CAS on tail: one of the two sees the other)
+      drop_claim();
+      return PublishOutcome::moved;
+    }
     return PublishOutcome::published;
   }
   return PublishOutcome::damaged;
@@ -168,6 +180,17 @@ template <class Schedule>
   store_field(slot.content, meta.content);
   Schedule::point(Step::commit);
   slot.word.store(meta.committed_word, std::memory_order_release);  // SYNC: commit
+}
+
+template <class Schedule>
+PublishOutcome BasicPublisher<Schedule>::commit_admitted(const Staged& staged, std::uint64_t now_ns) noexcept {
+  if (!one_writer()) drop_claim();
+  line_->announced.store(staged.options.admission->announced, std::memory_order_release);  // SYNC: announced
+  enter_publish();
+  const auto outcome = commit_staged(staged, 1, now_ns);
+  leave_publish();
+  line_->announced.store(0, std::memory_order_release);  // after the intent: who sees both sees the claim's own
+  return outcome;
 }
 
 // A fenced owner's stride is settled by its successor, too; nobody has to wait for that.

@@ -172,5 +172,17 @@ TEST_P(GoldenRing, OfAnotherVersionIsIncompatibleAndBothAreNamed) {
   }
 }
 
+// What version 1 wrote, byte for byte.
+TEST_P(GoldenRing, OfVersionOneIsRefused) {
+  write_bytes(path(), read_golden(GetParam() == WriterMode::one ? "ring_v1_one.txt" : "ring_v1_many.txt"));
+  for (const auto access : {Access::read_only, Access::read_write}) {
+    const auto refused = Ring::attach(path(), {.access = access, .members_directory = directory()});
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, ErrorCode::incompatible) << refused.error().message;
+    EXPECT_NE(refused.error().message.find("layout version 1, this library reads 2"), std::string::npos)
+        << refused.error().message;
+  }
+}
+
 }  // namespace
 }  // namespace fabric::ipc::testing

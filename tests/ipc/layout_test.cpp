@@ -125,22 +125,28 @@ TEST(Layout, OffsetsFollowTheDocumentedStackForManyGeometries) {
 }
 
 // Offsets inside the shared structs, spelled out: a field that moves changes the layout version (and the golden files).
-TEST(Layout, FieldsOfVersionOneStandWhereTheyStood) {
-  ASSERT_EQ(kLayoutVersion, 1U) << "a new version: give this test the new offsets";
+TEST(Layout, FieldsOfVersionTwoStandWhereTheyStood) {
+  ASSERT_EQ(kLayoutVersion, 2U) << "a new version: give this test the new offsets";
   EXPECT_EQ(offsetof(ControlLines, tail), 0U);
   EXPECT_EQ(offsetof(ControlLines, gate), 128U);
   EXPECT_EQ(offsetof(ControlLines, horizon), 256U);
   EXPECT_EQ(offsetof(ControlLines, lease), 264U);
+  EXPECT_EQ(offsetof(ControlLines, route), 272U);
   EXPECT_EQ(offsetof(ControlLines, sleep), 384U);
   EXPECT_EQ(offsetof(ControlLines, wake_futex), 392U);
   EXPECT_EQ(offsetof(ControlLines, arena_hint), 512U);
+  EXPECT_EQ(offsetof(ControlLines, follows), 640U);
   EXPECT_EQ(offsetof(PublisherLine, intent), 8U);
   EXPECT_EQ(offsetof(PublisherLine, incarnation), 16U);
   EXPECT_EQ(offsetof(PublisherLine, blocked_by), 48U);
+  EXPECT_EQ(offsetof(PublisherLine, announced), 56U);
   EXPECT_EQ(offsetof(CursorLine, state), 8U);
   EXPECT_EQ(offsetof(CursorLine, owner), 16U);
   EXPECT_EQ(offsetof(CursorLine, maker), 40U);
+  EXPECT_EQ(offsetof(CursorLine, started), 48U);
   EXPECT_EQ(offsetof(CursorLine, name), 64U);
+  EXPECT_EQ(offsetof(CursorLine, lease), 128U);
+  EXPECT_EQ(offsetof(CursorLine, requested_by), 136U);
   EXPECT_EQ(offsetof(RingHeader, layout_version), 8U) << "must never move: older and newer libraries look here";
   EXPECT_EQ(offsetof(RingHeader, header_checksum), 16U);
   EXPECT_EQ(offsetof(RingHeader, publishers_offset), 64U);
