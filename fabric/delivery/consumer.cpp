@@ -141,7 +141,14 @@ Result<bool> Consumer::take_partition(const Sharing::Take& take) {
   auto reader = ipc::Reader::attach(topic_->ring(take.partition), how);
   if (!reader && reader.error().code == ErrorCode::busy) return false;
   if (!reader) return reader.error();
+  std::optional<IdIndex> ids;
+  if (options_.dedupe) {
+    auto opened = IdIndex::open(topic_->ring(take.partition), reader->started());
+    if (!opened) return opened.error();
+    ids.emplace(std::move(*opened));
+  }
   held_[take.partition].emplace(std::move(*reader));
+  if (ids) held_[take.partition]->ids.emplace(std::move(*ids));
   held_[take.partition]->possession = ++possessions_;
   ++partitions_held_;
   if (sharing_) sharing_->took(take.partition, clock_.now_ns());
@@ -314,6 +321,17 @@ bool Consumer::copy_out(Held& held, ipc::RecordView& view) {
   return held.reader.is_protected();
 }
 
+bool Consumer::is_repeat(Held& held, const Delivery& delivery) {
+  const auto id = delivery.event.envelope.id();
+  if (id.empty()) return false;
+  static_cast<void>(held.ids->follow(delivery.record.sequence));  // all of it: our reader has come by
+  const auto first = held.ids->find(id, delivery.record.sequence);
+  if (!first) return false;
+  ++repeats_;
+  if (options_.on_repeat) options_.on_repeat(delivery, *first);
+  return true;
+}
+
 // False: nothing was delivered. It was acked before a nack brought it again, or it is no event, and went to `gaps`.
 bool Consumer::deliver(std::uint32_t partition, Held& held, ipc::RecordView view, const Handler& handler,
                        const GapHandler& gaps) {
@@ -338,6 +356,10 @@ bool Consumer::deliver(std::uint32_t partition, Held& held, ipc::RecordView view
     return false;
   }
   if (!options_.filter.empty() && !options_.filter.lets_through(view, delivery.event)) {
+    held.acks.mark(view.sequence, view.sequence + 1);
+    return false;
+  }
+  if (held.ids && is_repeat(held, delivery)) {
     held.acks.mark(view.sequence, view.sequence + 1);
     return false;
   }

@@ -37,6 +37,7 @@
 
 #include "fabric/delivery/ack_window.hpp"
 #include "fabric/delivery/filter.hpp"
+#include "fabric/delivery/id_index.hpp"
 #include "fabric/delivery/sharing.hpp"
 #include "fabric/event/envelope.hpp"
 #include "fabric/fabric.hpp"
@@ -64,6 +65,8 @@ struct PartitionChange {
   std::uint64_t position = 0;
 };
 
+struct Delivery;
+
 struct ConsumerOptions {
   std::string group{};  // names the cursors, 1 to 63 bytes; empty: no cursor, sees everything, gates nobody
   bool gating = true;   // publishers wait for this group; otherwise it may be overrun
@@ -74,6 +77,14 @@ struct ConsumerOptions {
   std::vector<std::uint32_t> partitions{};
   AckMode ack = AckMode::manual;
   Filter filter{};                             // what else there is counts as acked
+  // Leaves out, as acked, a record whose id an earlier record of the partition has, of all that are retained and that the group has come by
+  // (since its cursor was created, or last moved forwards). What is known of the past is the log and the cursor alone, so it changes with the
+  // ack, by the same compare-and-swap: no kill can come in between, and whoever takes the partition over knows the same. It does not tell
+  // whether a handler that was killed before its ack had had its effect; the effect has to be idempotent too, or be published
+  // idempotently (Cause::attributes, ProducerOptions::idempotent). Costs 16 bytes per slot of a held partition, and a look at each retained
+  // record when it is taken. Records without an id of their own are never repeats.
+  bool dedupe = false;
+  std::function<void(const Delivery&, std::uint64_t first_sequence)> on_repeat{};  // dedupe: called for what is left out
   std::uint64_t lease_ns = 0;                  // 0: until death
   std::uint64_t hand_over_ns = 1'000'000'000;  // how long a partition that another asked for waits for our acks
   std::function<void(const PartitionChange&)> on_change{};
@@ -153,6 +164,7 @@ class Consumer {
   // Partitions that this consumer wants, by number. Allocates.
   std::vector<PartitionState> state() const;
   std::uint32_t partitions_held() const noexcept { return partitions_held_; }
+  std::uint64_t repeats() const noexcept { return repeats_; }  // left out by `dedupe` so far
   // Why the last try to take partitions failed, other than by a live owner: the first error, which names its partition.
   const std::optional<Error>& trouble() const noexcept { return trouble_; }
   const Topic& topic() const noexcept { return *topic_; }
@@ -172,6 +184,7 @@ class Consumer {
     explicit Held(ipc::Reader taken);
     ipc::Reader reader;
     AckWindow acks;
+    std::optional<IdIndex> ids{};    // where repeats are left out
     std::uint64_t possession = 0;
     std::uint64_t delivered_until;   // everything before was delivered, or is not there; falls when it is rewound
     std::uint64_t read_until;        // the same, and never falls: what lies behind was never delivered
@@ -183,6 +196,7 @@ class Consumer {
   bool deliver(std::uint32_t partition, Held& held, ipc::RecordView view, const Handler& handler,
                const GapHandler& gaps);
   bool copy_out(Held& held, ipc::RecordView& view);
+  bool is_repeat(Held& held, const Delivery& delivery);
   void rewind(std::uint32_t partition, Held& held, const GapHandler& gaps);
   void settle(Held& held, std::uint64_t position);
   bool move_cursor(std::uint32_t partition, std::uint64_t position);
@@ -205,6 +219,7 @@ class Consumer {
   ipc::Clock clock_;
   std::uint32_t partitions_held_ = 0, giving_ = 0, failed_ = 0;  // failed_: not taken at the last try, other than by a live owner
   std::uint64_t possessions_ = 0;                 // partitions taken so far
+  std::uint64_t repeats_ = 0;
   std::size_t turn_ = 0;                          // of wanted_: where poll() begins
   bool polling_ = false, deleted_ = false;
   std::uint64_t shared_ns_ = 0;                   // when share() last ran

@@ -19,7 +19,8 @@ constexpr std::uint32_t kSpins = 64, kYields = 64;
 constexpr std::uint64_t kShortestNapNs = 10'000, kLongestNapNs = 1'000'000;
 
 bool is_worth_another_try(PublishOutcome outcome) noexcept {
-  return outcome == PublishOutcome::back_pressure || outcome == PublishOutcome::arena_full;
+  return outcome == PublishOutcome::back_pressure || outcome == PublishOutcome::arena_full ||
+         outcome == PublishOutcome::refused;
 }
 
 // The time between two tries: readers that are about to advance are met spinning, stopped ones cost next to nothing.
@@ -95,6 +96,31 @@ Result<std::vector<ipc::Publisher>> attach_publishers(const Topic& topic, const 
   return publishers;
 }
 
+Result<std::vector<IdIndex>> index_ids(const Topic& topic) {
+  std::vector<IdIndex> ids;
+  ids.reserve(topic.partitions());
+  for (std::uint32_t partition = 0; partition < topic.partitions(); ++partition) {
+    auto index = IdIndex::open(topic.ring(partition));
+    if (!index) return index.error();
+    static_cast<void>(index->follow(topic.ring(partition)->map().tail()));  // what it does not reach now it does later
+    ids.push_back(std::move(*index));
+  }
+  return ids;
+}
+
+// What is asked between claim and commit.
+struct OnceQuestion {
+  IdIndex& ids;
+  const EventId& id;
+  IdIndex::Known known{};
+
+  static bool admit(void* context, std::uint64_t sequence) noexcept {
+    auto& question = *static_cast<OnceQuestion*>(context);
+    question.known = question.ids.ask(question.id, sequence);
+    return question.known.answer == IdIndex::Answer::fresh;
+  }
+};
+
 }  // namespace
 
 Result<Producer> Producer::open(const Fabric& fabric, const std::string& topic, const ProducerOptions& options) {
@@ -106,7 +132,9 @@ Result<Producer> Producer::open(const Fabric& fabric, const std::string& topic, 
     if (!confirmed) return confirmed.error();
     if (!*confirmed) continue;  // deleted meanwhile: it is not found now, or it is another one
     if (!publishers) return publishers.error();
-    return Producer(std::move(*attached), std::move(*publishers));
+    auto ids = options.idempotent ? index_ids(**attached) : Result<std::vector<IdIndex>>(std::vector<IdIndex>());
+    if (!ids) return ids.error();
+    return Producer(std::move(*attached), std::move(*publishers), std::move(*ids));
   }
 }
 
@@ -136,9 +164,32 @@ Published Producer::publish_within(std::span<const std::byte> key, std::span<con
 Published Producer::publish(std::span<const std::byte> key, std::span<const std::byte> payload,
                             const EventAttributes& attributes, std::uint32_t schema) noexcept {
   Published published{.partition = topic_->partition_of(key)};
+  if (!ids_.empty()) {
+    const auto id =
+        attributes.id.empty() && attributes.passed_on != nullptr ? attributes.passed_on->id() : attributes.id;
+    if (!id.empty()) return publish_once(published.partition, id, key, payload, attributes, schema);
+  }
   published.outcome = publish_described(publishers_[published.partition], key, payload, attributes,
                                         {.schema = schema & kMaxSchema, .sequence = &published.sequence});
   return published;
+}
+
+// Asked before as well: what is known already costs no claim. (Each try during another's claim would leave a void
+// behind, and tries come fast.)
+Published Producer::publish_once(std::uint32_t partition, const EventId& id, std::span<const std::byte> key,
+                                 std::span<const std::byte> payload, const EventAttributes& attributes,
+                                 std::uint32_t schema) noexcept {
+  Published published{.partition = partition};
+  OnceQuestion question{.ids = ids_[partition], .id = id};
+  const ipc::Admission admission{.announced = IdIndex::hash(id), .admit = OnceQuestion::admit, .context = &question};
+  published.outcome = PublishOutcome::refused;
+  if (OnceQuestion::admit(&question, ipc::find_head(topic_->ring(partition)->map())))
+    published.outcome =
+        publish_described(publishers_[partition], key, payload, attributes,
+                          {.schema = schema & kMaxSchema, .sequence = &published.sequence, .admission = &admission});
+  if (published.outcome != PublishOutcome::refused || question.known.answer != IdIndex::Answer::repeated)
+    return published;
+  return {.partition = partition, .sequence = question.known.sequence, .repeated = true};
 }
 
 Published Producer::publish_within(std::span<const std::byte> key, std::span<const std::byte> payload,

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "fabric/delivery/id_index.hpp"
 #include "fabric/event/event_attributes.hpp"
 #include "fabric/fabric.hpp"
 #include "ipc/ring_writer.hpp"
@@ -22,11 +23,17 @@ struct Published {
   ipc::PublishOutcome outcome = ipc::PublishOutcome::published;
   std::uint32_t partition = 0;
   std::uint64_t sequence = 0;  // valid when published
+  bool repeated = false;       // idempotent: it was published before, as this sequence; nothing was published now
   explicit operator bool() const noexcept { return outcome == ipc::PublishOutcome::published; }
 };
 
 struct ProducerOptions {
   bool take_over = false;  // one-writer topics: take the leases from a live producer by force
+  // Events with an id (EventAttributes::id, or that of an event that is passed on) are published once: if the partition retains one with that id, however old and
+  // whoever wrote it, publish() says so (`repeated`), and it counts as published. Exact among idempotent producers, through kills and
+  // restarts. Costs 16 bytes per slot of every partition, a look at every retained record at open(), and at every one
+  // of other producers after that.
+  bool idempotent = false;
 };
 
 // Who holds a partition's publishers up: a cursor, by name.
@@ -53,14 +60,15 @@ class Producer {
   }
   // With metadata. Outcomes: likewise; too_large also when an attribute is longer than its maximum, or an extension has
   // no name (event_attributes.hpp); damaged also when the event that is passed on was changed while it was read. Names
-  // and values are not checked otherwise: those from outside go through check() first.
+  // and values are not checked otherwise: those from outside go through check() first. Idempotent: `refused` when another live
+  // producer is publishing this id right now, so that nobody knows yet; try again.
   Published publish(std::span<const std::byte> key, std::span<const std::byte> payload,
                     const EventAttributes& attributes, std::uint32_t schema = 0) noexcept;
   Published publish(std::string_view key, std::string_view payload, const EventAttributes& attributes,
                     std::uint32_t schema = 0) noexcept {
     return publish(as_bytes(key), as_bytes(payload), attributes, schema);
   }
-  // The same, waiting out back_pressure and arena_full (spins, yields, then naps of up to 1 ms) for at most
+  // The same, waiting out back_pressure, arena_full and refused (spins, yields, then naps of up to 1 ms) for at most
   // `timeout_ns`. Blocks.
   Published publish_within(std::span<const std::byte> key, std::span<const std::byte> payload, std::uint64_t timeout_ns,
                            std::uint32_t schema = 0) noexcept;
@@ -73,10 +81,14 @@ class Producer {
   ipc::Publisher& publisher(std::uint32_t partition) { return publishers_[partition]; }
 
  private:
-  Producer(std::shared_ptr<const Topic> topic, std::vector<ipc::Publisher> publishers)
-      : topic_(std::move(topic)), publishers_(std::move(publishers)) {}
+  Producer(std::shared_ptr<const Topic> topic, std::vector<ipc::Publisher> publishers, std::vector<IdIndex> ids)
+      : topic_(std::move(topic)), publishers_(std::move(publishers)), ids_(std::move(ids)) {}
+  Published publish_once(std::uint32_t partition, const EventId& id, std::span<const std::byte> key,
+                         std::span<const std::byte> payload, const EventAttributes& attributes,
+                         std::uint32_t schema) noexcept;
   std::shared_ptr<const Topic> topic_;
   std::vector<ipc::Publisher> publishers_;
+  std::vector<IdIndex> ids_;  // by partition; idempotent producers only
 };
 
 }  // namespace fabric

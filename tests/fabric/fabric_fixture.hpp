@@ -25,6 +25,19 @@ T must(Result<T> result) {
   return std::move(*result);
 }
 
+// Everything that there is now, of all partitions that it has. Claims of the killed are settled on the way, so it has to be allowed to write.
+inline void read_all(Consumer& consumer, const Consumer::Handler& handler) {
+  std::uint64_t until = 0;
+  for (const auto& state : consumer.state()) until += state.head;
+  EXPECT_TRUE(eventually([&] {
+    while (consumer.poll(handler) != 0) {
+    }
+    std::uint64_t at = 0;
+    for (const auto& state : consumer.state()) at += state.position;
+    return at >= until;
+  }));
+}
+
 class FabricFixture : public ::testing::Test {
  protected:
   const std::string& directory() const { return directory_.path(); }
