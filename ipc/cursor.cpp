@@ -122,7 +122,7 @@ Result<std::optional<OwnedCursor>> adopt_cursor(const Ring& ring, const CursorOp
   const auto placing = taken && !refusal ? held.place(PositionWord::sequence(held.position_word())) : Placing::lost;
   if (placing == Placing::placed) {
     const auto here = PositionWord::sequence(held.position_word());
-    if (held.started() > here) held.begin_at(here);  // it was moved back: what is read from here on is handled
+    if (held.started() > here) held.begin_at(here);  // it was moved: what is read from here on is handled
     return std::optional(keep(held, false));
   }
   held.give_back();
@@ -182,14 +182,14 @@ Result<HeldLine> take_for_change(const Ring& ring, const std::string& name, Chan
   return busy(ring, name, "changes hands all the time; try again");
 }
 
-// A step forwards leaves out records that nobody handled. Where it ends is known afterwards only, and killed in between it must not have
-// promised too much: so it begins behind everything first.
+// A step forwards leaves out records that nobody handled. Where it ends is known afterwards only, and killed in between the line must not
+// promise too much: it begins behind everything, until whoever takes it lowers that to where it stands.
 Placing place_to_begin(HeldLine& held, std::uint64_t sequence, std::uint64_t tail) {
-  const auto before = PositionWord::sequence(held.position_word()), began = held.started();
-  if (sequence > before) held.begin_at(std::max(began, tail));
+  const auto began = held.started();
+  const bool forwards = sequence > PositionWord::sequence(held.position_word());
+  if (forwards) held.begin_at(std::max(began, tail));
   const auto placing = held.place(sequence);
-  const auto placed = PositionWord::sequence(held.position_word());
-  if (sequence > before) held.begin_at(placing == Placing::placed ? placed : began);
+  if (forwards && placing != Placing::placed) held.begin_at(began);
   return placing;
 }
 

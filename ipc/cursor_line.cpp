@@ -79,7 +79,6 @@ Taking HeldLine::create(const std::string& name, std::uint64_t hash, std::uint8_
   if (line_->state.load(std::memory_order_acquire) == state_ && raise_epoch() && set_position(start, false)) {
     store_name(*line_, name);
     line_->maker.store(ring_->member(), std::memory_order_relaxed);
-    line_->started.store(PositionWord::make(start, PositionWord::epoch(position_)), std::memory_order_relaxed);
     line_->lease.store(0, std::memory_order_relaxed);
     line_->requested_by.store(0, std::memory_order_relaxed);
     line_->created_at_ns.store(ring_now_ns(ring_->map()), std::memory_order_relaxed);
@@ -160,8 +159,9 @@ std::uint64_t HeldLine::started() const noexcept { return PositionWord::sequence
 // not, what it writes is as true as it was.
 void HeldLine::begin_at(std::uint64_t sequence) noexcept {
   auto seen = line_->started.load(std::memory_order_acquire);
-  if (PositionWord::sequence(seen) == sequence || !is_held()) return;
-  line_->started.compare_exchange_strong(seen, PositionWord::make(sequence, PositionWord::epoch(position_)), std::memory_order_acq_rel);
+  const auto wanted = PositionWord::make(sequence, PositionWord::epoch(position_));
+  for (std::uint64_t tries = 0; tries < ring_->map().patience() && is_held(); ++tries)
+    if (line_->started.compare_exchange_strong(seen, wanted, std::memory_order_acq_rel)) return;
 }
 
 bool HeldLine::activate() noexcept {

@@ -98,12 +98,12 @@ class BasicClaim {
   PublishOutcome outcome() const noexcept { return outcome_; }  // why there is no claim
   std::span<std::byte> bytes() const noexcept { return bytes_; }
   // The first `bytes` of bytes() become a record. On back_pressure the claim stays and may be committed again.
-  PublishOutcome commit(std::size_t bytes, RecordOptions options = {}) noexcept;
+  PublishOutcome commit(std::size_t bytes, const RecordOptions& options = {}) noexcept;
 
  private:
   friend class BasicPublisher<Schedule>;
   explicit BasicClaim(PublishOutcome outcome) noexcept : outcome_(outcome) {}
-  PublishOutcome commit_hashed(std::size_t bytes, std::uint64_t hash, RecordOptions options) noexcept;
+  PublishOutcome commit_hashed(std::size_t bytes, std::uint64_t hash, const RecordOptions& options) noexcept;
   BasicClaim(BasicPublisher<Schedule>* publisher, std::span<std::byte> bytes, ArenaReference extent) noexcept
       : publisher_(publisher), bytes_(bytes), extent_(extent), outcome_(PublishOutcome::published) {}
 
@@ -172,16 +172,16 @@ class BasicPublisher : public PublisherBase {
   static Result<BasicPublisher> attach(std::shared_ptr<Ring> ring, const PublisherOptions& options = {});
 
   // Copies the payload into the ring. Non-blocking.
-  PublishOutcome publish(std::span<const std::byte> payload, RecordOptions options = {}) noexcept {
+  PublishOutcome publish(std::span<const std::byte> payload, const RecordOptions& options = {}) noexcept {
     if (payload.size() > map_.inline_capacity()) return publish_large(payload, options);
     fetch_first_line();
-    return commit_record({payload, hash(payload), {}, options});
+    return commit_record({payload, hash(payload), {}, options, options.sequence});
   }
 
   // Copies several, in this order and with one claim and one time stamp where there is room; `published` counts those that
   // are in. Stops at the first that is not. Payloads that do not fit a slot go one by one. Non-blocking.
   PublishOutcome publish_batch(std::span<const std::span<const std::byte>> payloads, std::size_t& published,
-                               RecordOptions options = {}) noexcept;
+                               const RecordOptions& options = {}) noexcept;
 
   // Room for a payload of up to `bytes`, see BasicClaim. Non-blocking.
   BasicClaim<Schedule> claim(std::size_t bytes) noexcept;
@@ -194,13 +194,14 @@ class BasicPublisher : public PublisherBase {
     std::span<const std::byte> payload;
     std::uint64_t hash;
     ArenaReference extent;  // block_count 0: inline
-    RecordOptions options;
+    const RecordOptions& options;  // not a copy: written field by field and loaded whole, it would wait for the stores
+    std::uint64_t* sequence;       // out, or null
   };
 
   static std::uint64_t hash(std::span<const std::byte> payload) noexcept {
     return kChecksums<Schedule> ? hash_bytes(payload.data(), payload.size()) : 0;
   }
-  PublishOutcome publish_large(std::span<const std::byte> payload, RecordOptions options) noexcept;
+  PublishOutcome publish_large(std::span<const std::byte> payload, const RecordOptions& options) noexcept;
   PublishOutcome commit_record(const Staged& staged) noexcept {
     if (!ring_->owned_by_this_process()) [[unlikely]] return PublishOutcome::wrong_process;
     const auto now_ns = clock_.now_ns();

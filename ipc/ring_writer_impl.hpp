@@ -54,7 +54,7 @@ template <class Schedule>
     if (stands) [[likely]] {  // step 7
       fetch_ahead(staged.extent.block_count != 0 ? sizeof(ArenaSlot) : staged.payload.size());
       ++published_;
-      if (staged.options.sequence != nullptr) *staged.options.sequence = sequence;
+      if (staged.sequence != nullptr) *staged.sequence = sequence;
       return map_.sync == SyncMode::none ? PublishOutcome::published : write_back(sequence, staged.extent.block_count != 0 ? staged.payload : std::span<const std::byte>{});
     }
     line_->voided.store(++voided_, std::memory_order_relaxed);
@@ -201,7 +201,7 @@ void BasicPublisher<Schedule>::drop_claim() noexcept {
 
 template <class Schedule>
 PublishOutcome BasicPublisher<Schedule>::publish_batch(std::span<const std::span<const std::byte>> payloads,
-                                                       std::size_t& published, RecordOptions options) noexcept {
+                                                       std::size_t& published, const RecordOptions& options) noexcept {
   published = 0;
   const auto inline_bytes = map_.inline_capacity();
   const bool all_inline = std::all_of(payloads.begin(), payloads.end(), [&](auto p) { return p.size() <= inline_bytes; });
@@ -217,7 +217,7 @@ PublishOutcome BasicPublisher<Schedule>::publish_batch(std::span<const std::span
   auto outcome = PublishOutcome::published;
   enter_publish();
   for (const auto payload : payloads) {
-    outcome = commit_staged({payload, hash(payload), {}, options}, payloads.size() - published, now_ns);
+    outcome = commit_staged({payload, hash(payload), {}, options, options.sequence}, payloads.size() - published, now_ns);
     if (outcome == PublishOutcome::published || outcome == PublishOutcome::sync_failed) ++published;
     if (outcome != PublishOutcome::published) break;
   }
@@ -226,7 +226,7 @@ PublishOutcome BasicPublisher<Schedule>::publish_batch(std::span<const std::span
 }
 
 template <class Schedule>
-PublishOutcome BasicPublisher<Schedule>::publish_large(std::span<const std::byte> payload, RecordOptions options) noexcept {
+PublishOutcome BasicPublisher<Schedule>::publish_large(std::span<const std::byte> payload, const RecordOptions& options) noexcept {
   auto room = claim(payload.size());
   if (!room) return room.outcome();
   std::memcpy(room.bytes().data(), payload.data(), payload.size());
@@ -246,7 +246,7 @@ BasicClaim<Schedule> BasicPublisher<Schedule>::claim(std::size_t bytes) noexcept
 }
 
 template <class Schedule>
-PublishOutcome BasicClaim<Schedule>::commit(std::size_t bytes, RecordOptions options) noexcept {
+PublishOutcome BasicClaim<Schedule>::commit(std::size_t bytes, const RecordOptions& options) noexcept {
   if (publisher_ == nullptr) return outcome_;
   publisher_->fetch_first_line();
   const auto payload = bytes_.first(std::min(bytes, bytes_.size()));
@@ -254,12 +254,11 @@ PublishOutcome BasicClaim<Schedule>::commit(std::size_t bytes, RecordOptions opt
 }
 
 template <class Schedule>
-PublishOutcome BasicClaim<Schedule>::commit_hashed(std::size_t bytes, std::uint64_t hash, RecordOptions options) noexcept {
+PublishOutcome BasicClaim<Schedule>::commit_hashed(std::size_t bytes, std::uint64_t hash, const RecordOptions& options) noexcept {
   std::uint64_t sequence = 0;
-  auto* wanted_sequence = std::exchange(options.sequence, &sequence);
-  const auto outcome = publisher_->commit_record({bytes_.first(bytes), hash, extent_, options});
+  const auto outcome = publisher_->commit_record({bytes_.first(bytes), hash, extent_, options, &sequence});
   if (outcome != PublishOutcome::published && outcome != PublishOutcome::sync_failed) return outcome;
-  if (wanted_sequence != nullptr) *wanted_sequence = sequence;
+  if (options.sequence != nullptr) *options.sequence = sequence;
   if (extent_.block_count != 0) publisher_->arena_.stamp(extent_, publisher_->holder_, sequence);
   publisher_ = nullptr;
   return outcome;

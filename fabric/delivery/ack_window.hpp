@@ -20,7 +20,7 @@ class AckWindow {
   // Acks [first, end). What lies further above the floor than the capacity lets the floor up: it is for readers that may lose records.
   void mark(std::uint64_t first, std::uint64_t end) noexcept;
   bool is_acked(std::uint64_t sequence) const noexcept {
-    return sequence < floor_ || (sequence - floor_ < capacity() && test(sequence));
+    return sequence < floor_ || (above_ != 0 && sequence - floor_ < capacity() && test(sequence));
   }
   // Records acked above the floor.
   std::uint64_t above() const noexcept { return above_; }
@@ -29,8 +29,8 @@ class AckWindow {
   static std::size_t words_for(std::uint64_t capacity) noexcept;
   std::uint64_t capacity() const noexcept { return bits_.size() * 64; }
   bool test(std::uint64_t sequence) const noexcept { return (word(sequence) >> (sequence % 64) & 1) != 0; }
-  const std::uint64_t& word(std::uint64_t sequence) const noexcept { return bits_[sequence / 64 % bits_.size()]; }
-  std::uint64_t& word(std::uint64_t sequence) noexcept { return bits_[sequence / 64 % bits_.size()]; }
+  const std::uint64_t& word(std::uint64_t sequence) const noexcept { return bits_[sequence / 64 & (bits_.size() - 1)]; }
+  std::uint64_t& word(std::uint64_t sequence) noexcept { return bits_[sequence / 64 & (bits_.size() - 1)]; }
   void raise_floor() noexcept;
 
   std::vector<std::uint64_t> bits_;  // of [floor, floor + capacity), by sequence modulo capacity

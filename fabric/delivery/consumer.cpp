@@ -271,48 +271,6 @@ void Consumer::rewind(std::uint32_t partition, Held& held, const GapHandler& gap
   if (*sought > sequence && gaps) gaps({.partition = partition, .why = ReadOutcome::lost, .range = {sequence, *sought}});
 }
 
-std::uint64_t Consumer::poll_partition(std::uint32_t partition, const Handler& handler, const GapHandler& gaps,
-                                       std::uint64_t most) {
-  auto& held = *held_[partition];
-  rewind(partition, held, gaps);
-  std::uint64_t delivered = 0;
-  ipc::RecordView view;
-  for (std::uint64_t i = 0;
-       i < options_.most_per_partition && delivered < most && holds(partition) && held.rewind_to == kNoLimit; ++i) {
-    Gap gap{.partition = partition, .why = held.reader.next(view)};
-    switch (gap.why) {
-      case ReadOutcome::record:
-        delivered += deliver(partition, held, view, handler, gaps) ? 1 : 0;
-        continue;
-      case ReadOutcome::empty:
-        i = options_.most_per_partition - 1;
-        continue;
-      case ReadOutcome::lost:
-        gap.range = held.reader.lost_range();
-        break;
-      case ReadOutcome::damaged:
-        gap.range = {view.sequence, view.sequence + 1};
-        gap.raw = view.payload;
-        break;
-      case ReadOutcome::fenced:
-      case ReadOutcome::wrong_process:
-        gap.range = {held.reader.acked(), held.reader.position()};
-        drop(partition, PartitionChange::Kind::lost);
-        break;
-    }
-    if (gaps) gaps(gap);
-  }
-  if (!holds(partition)) return delivered;
-  if (held.rewind_to == kNoLimit) {  // what was stepped over at the end (void claims, damage) needs no ack
-    held.acks.mark(held.delivered_until, held.reader.position());
-    held.delivered_until = held.reader.position();
-  }
-  // Without automatic acks it follows what needs no ack, too: a ring full of that would hold publishers up for ever.
-  const auto done = options_.ack == AckMode::automatic ? std::min(held.delivered_until, held.rewind_to) : held.acks.floor();
-  if (sharing_ && done > held.reader.acked()) move_cursor(partition, done);
-  return delivered;
-}
-
 // False: the cursor was taken from us before the copy was whole; the next read says so.
 bool Consumer::copy_out(Held& held, ipc::RecordView& view) {
   if (copy_.size() < view.payload.size()) copy_.resize(view.payload.size());
@@ -333,8 +291,9 @@ bool Consumer::is_repeat(Held& held, const Delivery& delivery) {
 }
 
 // False: nothing was delivered. It was acked before a nack brought it again, or it is no event, and went to `gaps`.
-bool Consumer::deliver(std::uint32_t partition, Held& held, ipc::RecordView view, const Handler& handler,
-                       const GapHandler& gaps) {
+[[gnu::always_inline]] inline bool Consumer::deliver(Held& held, Delivery& delivery, const Handler& handler, const GapHandler& gaps) {
+  const auto partition = delivery.partition;
+  auto& view = delivery.record;
   if (options_.lease_ns != 0) {
     renew_lease();  // from record to record there is progress
     if (options_.gating && !copy_out(held, view)) return false;
@@ -343,8 +302,6 @@ bool Consumer::deliver(std::uint32_t partition, Held& held, ipc::RecordView view
   held.delivered_until = view.sequence + 1;
   held.read_until = std::max(held.read_until, held.delivered_until);
   if (held.acks.is_acked(view.sequence)) return false;
-  Delivery delivery{
-      .partition = partition, .record = view, .event = {}, .topic = topic_.get(), .possession = held.possession};
   if (!decode_event(view, delivery.event)) {
     held.acks.mark(view.sequence, view.sequence + 1);
     if (gaps) {
@@ -377,6 +334,50 @@ bool Consumer::deliver(std::uint32_t partition, Held& held, ipc::RecordView view
     throw;
   }
   return true;
+}
+
+std::uint64_t Consumer::poll_partition(std::uint32_t partition, const Handler& handler, const GapHandler& gaps,
+                                       std::uint64_t most) {
+  auto& held = *held_[partition];
+  rewind(partition, held, gaps);
+  std::uint64_t delivered = 0;
+  // Filled where it is handed out: a copy would wait for what was just written to it, 3 ns a record.
+  Delivery delivery{.partition = partition, .record = {}, .event = {}, .topic = topic_.get(), .possession = held.possession};
+  auto& view = delivery.record;
+  for (std::uint64_t i = 0;
+       i < options_.most_per_partition && delivered < most && holds(partition) && held.rewind_to == kNoLimit; ++i) {
+    Gap gap{.partition = partition, .why = held.reader.next(view)};
+    switch (gap.why) {
+      case ReadOutcome::record:
+        delivered += deliver(held, delivery, handler, gaps) ? 1 : 0;
+        continue;
+      case ReadOutcome::empty:
+        i = options_.most_per_partition - 1;
+        continue;
+      case ReadOutcome::lost:
+        gap.range = held.reader.lost_range();
+        break;
+      case ReadOutcome::damaged:
+        gap.range = {view.sequence, view.sequence + 1};
+        gap.raw = view.payload;
+        break;
+      case ReadOutcome::fenced:
+      case ReadOutcome::wrong_process:
+        gap.range = {held.reader.acked(), held.reader.position()};
+        drop(partition, PartitionChange::Kind::lost);
+        break;
+    }
+    if (gaps) gaps(gap);
+  }
+  if (!holds(partition)) return delivered;
+  if (held.rewind_to == kNoLimit) {  // what was stepped over at the end (void claims, damage) needs no ack
+    held.acks.mark(held.delivered_until, held.reader.position());
+    held.delivered_until = held.reader.position();
+  }
+  // Without automatic acks it follows what needs no ack, too: a ring full of that would hold publishers up for ever.
+  const auto done = options_.ack == AckMode::automatic ? std::min(held.delivered_until, held.rewind_to) : held.acks.floor();
+  if (sharing_ && done > held.reader.acked()) move_cursor(partition, done);
+  return delivered;
 }
 
 // Acks everything below `position`. False: fenced; the partition is dropped.

@@ -193,8 +193,7 @@ class Consumer {
     bool dropped = false;            // not ours any more, but poll() is still using its reader
   };
   bool holds(std::uint32_t partition) const noexcept { return held_[partition] && !held_[partition]->dropped; }
-  bool deliver(std::uint32_t partition, Held& held, ipc::RecordView view, const Handler& handler,
-               const GapHandler& gaps);
+  bool deliver(Held& held, Delivery& delivery, const Handler& handler, const GapHandler& gaps);
   bool copy_out(Held& held, ipc::RecordView& view);
   bool is_repeat(Held& held, const Delivery& delivery);
   void rewind(std::uint32_t partition, Held& held, const GapHandler& gaps);

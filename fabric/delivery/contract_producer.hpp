@@ -20,7 +20,7 @@ namespace fabric {
 
 enum class SendOutcome : std::uint8_t {
   published,
-  back_pressure,  // also: the arena is full; nothing was published, try again
+  back_pressure,  // also: the arena is full, or another is publishing this id now; nothing was published, try again
   too_large,      // the event or its key
   contract,       // check() found that it may not write any more; nothing was published
   failed,         // see SentEvent::ring
@@ -32,6 +32,7 @@ struct SentEvent {
   ipc::PublishOutcome ring = ipc::PublishOutcome::published;  // what the ring said, where it was asked
   std::uint32_t partition = 0;
   std::uint64_t sequence = 0;  // valid when published
+  bool repeated = false;       // see Published::repeated
   explicit operator bool() const noexcept { return outcome == SendOutcome::published; }
 };
 
@@ -64,12 +65,25 @@ class ContractProducer {
       return {.outcome = SendOutcome::contract};
     return sent(producer_.publish(key, payload, schema_id_));
   }
+  // With metadata, as Producer::publish().
+  SentEvent publish(std::span<const std::byte> key, std::span<const std::byte> payload,
+                    const EventAttributes& attributes) noexcept {
+    if (!allowed_) [[unlikely]]
+      return {.outcome = SendOutcome::contract};
+    return sent(producer_.publish(key, payload, attributes, schema_id_));
+  }
   // The same, waiting out back-pressure for at most `timeout_ns`. Blocks.
   SentEvent publish_within(std::span<const std::byte> key, std::span<const std::byte> payload,
                            std::uint64_t timeout_ns) noexcept {
     if (!allowed_) [[unlikely]]
       return {.outcome = SendOutcome::contract};
     return sent(producer_.publish_within(key, payload, timeout_ns, schema_id_));
+  }
+  SentEvent publish_within(std::span<const std::byte> key, std::span<const std::byte> payload, std::uint64_t timeout_ns,
+                           const EventAttributes& attributes) noexcept {
+    if (!allowed_) [[unlikely]]
+      return {.outcome = SendOutcome::contract};
+    return sent(producer_.publish_within(key, payload, timeout_ns, attributes, schema_id_));
   }
 
   std::uint32_t schema_id() const noexcept { return schema_id_; }
@@ -84,12 +98,14 @@ class ContractProducer {
     return {.outcome = outcome_of(published.outcome),
             .ring = published.outcome,
             .partition = published.partition,
-            .sequence = published.sequence};
+            .sequence = published.sequence,
+            .repeated = published.repeated};
   }
   static SendOutcome outcome_of(ipc::PublishOutcome outcome) noexcept {
     if (outcome == ipc::PublishOutcome::published) [[likely]]
       return SendOutcome::published;
-    if (outcome == ipc::PublishOutcome::back_pressure || outcome == ipc::PublishOutcome::arena_full)
+    if (outcome == ipc::PublishOutcome::back_pressure || outcome == ipc::PublishOutcome::arena_full ||
+        outcome == ipc::PublishOutcome::refused)
       return SendOutcome::back_pressure;
     return outcome == ipc::PublishOutcome::too_large ? SendOutcome::too_large : SendOutcome::failed;
   }

@@ -38,7 +38,6 @@ Result<IdIndex> IdIndex::open(std::shared_ptr<ipc::Ring> ring, std::uint64_t fro
 IdIndex::IdIndex(ipc::Reader reader, std::uint64_t from)
     : reader_(std::move(reader)),
       mask_(ring().map().mask),
-      from_(from),
       followed_(from),
       hashes_(mask_ + 1),
       next_(mask_ + 1),
@@ -143,7 +142,7 @@ std::optional<std::uint64_t> IdIndex::find(const EventId& id, std::uint64_t end)
   const auto wanted = hash(id);
   for (auto link = heads_[bucket_of(wanted)]; link != 0; link = next_[link - 1]) {
     const auto sequence = sequence_of(link - 1);
-    if (hashes_[link - 1] == wanted && sequence >= from_ && sequence < end && has_id(sequence, id)) return sequence;
+    if (hashes_[link - 1] == wanted && sequence < end && has_id(sequence, id)) return sequence;
   }
   return std::nullopt;
 }

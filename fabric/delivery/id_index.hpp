@@ -71,7 +71,7 @@ class IdIndex {
   }
 
   ipc::Reader reader_;  // an observer: verifies hits
-  std::uint64_t mask_, from_, followed_;
+  std::uint64_t mask_, followed_;
   // A hash table whose entries are the ring's slots: hashes_ 0 has no id; heads_ and next_ are slot + 1, 0 ends a
   // chain.
   std::vector<std::uint64_t> hashes_;

@@ -75,6 +75,14 @@ class TypedProducer {
   SentEvent publish_within(std::string_view key, const T& event, std::uint64_t timeout_ns) noexcept {
     return contract_.publish_within(as_bytes(key), bytes_of(event), timeout_ns);
   }
+  // With metadata: an id, what caused it, ...
+  SentEvent publish(std::string_view key, const T& event, const EventAttributes& attributes) noexcept {
+    return contract_.publish(as_bytes(key), bytes_of(event), attributes);
+  }
+  SentEvent publish_within(std::string_view key, const T& event, std::uint64_t timeout_ns,
+                           const EventAttributes& attributes) noexcept {
+    return contract_.publish_within(as_bytes(key), bytes_of(event), timeout_ns, attributes);
+  }
 
   // All with one key, in this order, without a key with one claim for many; `published` counts those that are in. Stops
   // at the first that is not. Valid in the result: outcome, ring, partition.

@@ -1,5 +1,5 @@
-// Whoever changes a cursor, killed and stopped at every instruction, while others take, leave, delete and make anew what it
-// was about to change; and the gate, while a cursor moves back beside a refresh in flight.
+// Whoever changes a cursor, killed and stopped at every instruction, while others take, leave, delete and make anew
+// what it was about to change; and the gate, while a cursor moves back beside a refresh in flight.
 
 #include <unistd.h>
 
@@ -33,11 +33,10 @@ Sweep basic(std::string name, std::function<void(Actor&, const Ring&)> region) {
           .whole = true,
           .bake = bake_group,
           .prepare = open_all,
-          .child =
-              [region = std::move(region)](Actor& actor) {
-                const auto ring = actor.attach();
-                region(actor, *ring);
-              }};
+          .child = [region = std::move(region)](Actor& actor) {
+            const auto ring = actor.attach();
+            region(actor, *ring);
+          }};
 }
 
 void move_group(Actor& actor, const Ring& ring, bool force) {
@@ -76,6 +75,39 @@ Sweep moves_taken() {
   return sweep;
 }
 
+// A step forwards leaves out records that the group never handled; who reads on must not take them for handled
+// (layout.hpp, `started`).
+Sweep skips() {
+  constexpr std::uint64_t kAcked = 2, kSkipsTo = 4;
+  auto sweep = basic("skips", [](Actor& actor, const Ring& ring) {
+    actor.begin();
+    static_cast<void>(move_cursor(ring, "group", kSkipsTo));
+    actor.end();
+    _exit(0);
+  });
+  sweep.bake = [](World& world) {
+    world.open_witness("group");
+    world.open(world.other());
+    for (std::uint64_t i = 0; i < kAcked; ++i) world.publish(*world.other(), kBaked);
+    world.drain();
+    for (std::uint64_t i = kAcked; i < kRecords; ++i) world.publish(*world.other(), kBaked);
+  };
+  sweep.meanwhile = [](World& world, Mode) {
+    const auto& line = world.map().cursors[find_cursor(world.map(), "group")->index];
+    const auto position = PositionWord::sequence(line.position.load()),
+               started = PositionWord::sequence(line.started.load());
+    world.expect(position <= kAcked || started >= position, "records that were left out count as handled");
+  };
+  sweep.afterwards = [](World& world, Mode mode) {
+    auto& group = (world.open_witness("group"), world.witness("group"));
+    const auto skipped = group.in->position() > kAcked;
+    world.expect(group.in->started() <= group.in->position(), "what is read from here on does not count as handled");
+    world.expect(group.in->started() >= (skipped ? kSkipsTo : 0), "records that were left out count as handled");
+    two_laps(world, mode);
+  };
+  return sweep;
+}
+
 Sweep deletes_taken() {
   auto sweep = basic("deletes_taken", delete_group);
   sweep.meanwhile = take_group;
@@ -83,7 +115,8 @@ Sweep deletes_taken() {
   return sweep;
 }
 
-// A live member of this process has the cursor, and loses it. When it has let go of its reader nothing may be left of it.
+// A live member of this process has the cursor, and loses it. When it has let go of its reader nothing may be left of
+// it.
 std::optional<Reader> g_live;
 
 Sweep forced(std::string name, std::function<void(Actor&, const Ring&)> region) {
@@ -132,12 +165,14 @@ std::uint64_t g_position = 0;
 void reuse_line(World& world, bool leave) {
   g_reused = delete_cursor(*world.ring(), "group").has_value();
   if (g_reused && leave) {
-    if (const auto owned = acquire_cursor(*world.ring(), {.name = "innocent"}, 0)) release_cursor(*world.ring(), *owned);
+    if (const auto owned = acquire_cursor(*world.ring(), {.name = "innocent"}, 0))
+      release_cursor(*world.ring(), *owned);
   } else if (g_reused) {
     world.open_witness("innocent");
   }
   const auto found = find_cursor(world.map(), "innocent");
-  world.expect(found.has_value() == g_reused && (!found || found->index == 0), "the sweep is void: another line was used");
+  world.expect(found.has_value() == g_reused && (!found || found->index == 0),
+               "the sweep is void: another line was used");
   if (found) g_position = found->position;
   world.go_on_while_possible(*world.other(), kOther);
 }
@@ -164,11 +199,13 @@ Sweep on_reused_line(std::string name, bool leave, std::function<void(Actor&, co
 }
 
 Sweep moves_reused_line() {
-  return on_reused_line("moves_reused_line", false, [](Actor& actor, const Ring& ring) { move_group(actor, ring, false); });
+  return on_reused_line("moves_reused_line", false,
+                        [](Actor& actor, const Ring& ring) { move_group(actor, ring, false); });
 }
 
 Sweep moves_line_left_to_another() {
-  return on_reused_line("moves_line_left_to_another", true, [](Actor& actor, const Ring& ring) { move_group(actor, ring, false); });
+  return on_reused_line("moves_line_left_to_another", true,
+                        [](Actor& actor, const Ring& ring) { move_group(actor, ring, false); });
 }
 
 Sweep deletes_line_left_to_another() { return on_reused_line("deletes_line_left_to_another", true, delete_group); }
@@ -229,7 +266,8 @@ void create_group(Actor& actor, const std::shared_ptr<Ring>& ring) {
   const auto limit = GateWord::limit(map.control->gate.load());
   const auto found = find_cursor(map, "group");
   const bool held = in && found && found->owner == ring->member();
-  if (held && in->position() + map.slot_count < limit) actor.fail("a gating reader stands where publishers have passed it");
+  if (held && in->position() + map.slot_count < limit)
+    actor.fail("a gating reader stands where publishers have passed it");
   while (in && actor.read(*in) == ReadOutcome::record) in->ack();
 }
 
@@ -254,7 +292,8 @@ Sweep creates_moved() {
     const auto found = find_cursor(world.map(), "group");
     if (found && found->joining) {
       const auto moved = move_cursor(*world.ring(), "group", world.map().tail(), true);
-      world.expect(moved || moved.error().code == ErrorCode::busy, "a cursor that is being created cannot be moved by force");
+      world.expect(moved || moved.error().code == ErrorCode::busy,
+                   "a cursor that is being created cannot be moved by force");
     }
     world.go_on_while_possible(*world.other(), kOther);
   };
@@ -326,8 +365,8 @@ Sweep reclaims_for_all() {
   return sweep;
 }
 
-// A publisher stands in a refresh, between its scan and its CAS, from before the mover came. The group's next owner must not
-// read where that CAS lets publishers write.
+// A publisher stands in a refresh, between its scan and its CAS, from before the mover came. The group's next owner
+// must not read where that CAS lets publishers write.
 std::uint64_t g_gate = 0, g_wanted = 0;
 
 Sweep moves_beside_refresh() {
@@ -360,13 +399,21 @@ Sweep moves_beside_refresh() {
 
 const std::vector<Sweep>& sweeps() {
   static const std::vector<Sweep> all{
-      moves_taken(),          deletes_taken(),
-      moves_by_force(),       takes_by_force(),
-      moves_reused_line(),    moves_line_left_to_another(),
-      adopts_reused_line(),   deletes_line_left_to_another(),
-      deletes_left(),         adopts_other_flags(),
-      creates_moved(),        creates_taken(),
-      reclaims_reused_line(), reclaims_for_all(),
+      moves_taken(),
+      skips(),
+      deletes_taken(),
+      moves_by_force(),
+      takes_by_force(),
+      moves_reused_line(),
+      moves_line_left_to_another(),
+      adopts_reused_line(),
+      deletes_line_left_to_another(),
+      deletes_left(),
+      adopts_other_flags(),
+      creates_moved(),
+      creates_taken(),
+      reclaims_reused_line(),
+      reclaims_for_all(),
       moves_beside_refresh(),
   };
   return all;

@@ -37,7 +37,7 @@ struct Arguments {
   std::uint32_t schema = 0;
   std::string subject;        // encode JSON by its contract
   std::uint32_t version = 0;  // 0: the latest
-  bool take_over = false, quiet = false;
+  bool once = false, take_over = false, quiet = false;
 };
 
 struct Count {
@@ -111,6 +111,7 @@ class Publication {
   RecordReader reader_;
   std::uint64_t start_ns_, shown_ns_ = 0;
   Count published_;
+  std::uint64_t repeated_ = 0;  // were there already
   std::vector<Count> partitions_;
 };
 
@@ -125,10 +126,12 @@ int Publication::run() {
                               printable(contract_.registered.subject)));
       break;
     }
-    pace.wait(published_.records);
+    pace.wait(published_.records + repeated_);
     if (interrupted()) break;
     const auto result = publish_waiting();
-    if (result || result.outcome == PublishOutcome::sync_failed) {
+    if (result.repeated) {
+      ++repeated_;
+    } else if (result || result.outcome == PublishOutcome::sync_failed) {
       published_.add(reader_.payload().size());
       partitions_[result.partition].add(reader_.payload().size());
     }
@@ -163,7 +166,8 @@ Published Publication::try_within(std::uint64_t timeout_ns) {
   const auto payload = contract_.schema ? std::span<const std::byte>(encoded_) : as_bytes(reader_.payload());
   const auto id = contract_.schema ? contract_.registered.id : arguments_->schema;
   const auto* event = reader_.event();
-  if (event == nullptr) return producer_->publish_within(key, payload, timeout_ns, id);
+  if (event == nullptr && reader_.id().empty()) return producer_->publish_within(key, payload, timeout_ns, id);
+  if (event == nullptr) return producer_->publish_within(key, payload, timeout_ns, {.id = reader_.id()}, id);
   const auto schema = event->schema() != 0 && !contract_.schema ? event->schema() : id;
   return producer_->publish_within(key, payload, timeout_ns, event->attributes(), schema);
 }
@@ -172,7 +176,8 @@ Published Publication::try_within(std::uint64_t timeout_ns) {
 Published Publication::publish_waiting() {
   auto result = try_within(0);
   const auto blocked = [&] {
-    return result.outcome == PublishOutcome::back_pressure || result.outcome == PublishOutcome::arena_full;
+    return result.outcome == PublishOutcome::back_pressure || result.outcome == PublishOutcome::arena_full ||
+           result.outcome == PublishOutcome::refused;
   };
   if (!blocked()) return result;
   const auto timeout = arguments_->timeout_ns.value_or(std::numeric_limits<std::uint64_t>::max());
@@ -180,7 +185,7 @@ Published Publication::publish_waiting() {
   auto complain_at = kFirstComplaint;
   for (std::uint64_t waited = 0; blocked() && waited < timeout && !interrupted();
        waited = ipc::monotonic_ns() - began) {
-    if (waited >= complain_at) {
+    if (waited >= complain_at && result.outcome != PublishOutcome::refused) {
       clear_progress();
       complain(result.partition, waited, result.outcome == PublishOutcome::arena_full);
       complain_at = waited + kNextComplaint;
@@ -211,15 +216,23 @@ int Publication::explain(const Published& result) const {
                   fmt::format("{} was not published within {}: partition {} is held by {}", where,
                               format_duration(*arguments_->timeout_ns), result.partition, who_blocks(result.partition)),
                   fmt::format("see evf lag {}", arguments_->topic));
+    case PublishOutcome::refused:
+      return fail(kFailed,
+                  fmt::format("{}: another publisher was publishing the same id for {}", where,
+                              format_duration(*arguments_->timeout_ns)),
+                  "try again");
     case PublishOutcome::too_large:
       if (reader_.key().size() > kMaxKeyBytes)
         return fail(kFailed, fmt::format("{}: its key has {}", where, plural(reader_.key().size(), "byte")),
                     fmt::format("a key has at most {}", plural(kMaxKeyBytes, "byte")));
-      return fail(kFailed,
-                  fmt::format("{}: {} and the {} do not fit the topic's {}", where,
-                              plural(reader_.payload().size(), "byte"), reader_.event() ? "attributes" : "key",
-                              plural(most_bytes(*producer_), "byte")),
-                  "create the topic with a larger --slot-bytes or an --arena-bytes");
+      if (reader_.id().size() > kMaxIdBytes)
+        return fail(kFailed, fmt::format("{}: its id has {}", where, plural(reader_.id().size(), "byte")),
+                    fmt::format("an id has at most {}", plural(kMaxIdBytes, "byte")));
+      return fail(
+          kFailed,
+          fmt::format("{}: {} and the {} do not fit the topic's {}", where, plural(reader_.payload().size(), "byte"),
+                      reader_.event() ? "attributes" : "key", plural(most_bytes(*producer_), "byte")),
+          "create the topic with a larger --slot-bytes or an --arena-bytes");
     case PublishOutcome::fenced:
       return fail(kFailed, fmt::format("{}: another publisher took partition {} over", where, result.partition),
                   "stop it, or start again with --take-over");
@@ -262,9 +275,12 @@ void Publication::summarise(bool complete) {
   if (json_) return print_summary(complete, took);
   if (arguments_->quiet && complete) return;
   const auto rate = static_cast<double>(published_.records) * 1e9 / static_cast<double>(took);
-  note(fmt::format("published {} ({}) to {} in {}, {}/s", plural(published_.records, "record"),
+  const auto there =
+      arguments_->once ? fmt::format("; {} there already", repeated_ == 1 ? "1 was" : format_count(repeated_) + " were")
+                       : "";
+  note(fmt::format("published {} ({}) to {} in {}, {}/s{}", plural(published_.records, "record"),
                    format_bytes(published_.bytes), arguments_->topic, format_duration(took),
-                   format_count(static_cast<std::uint64_t>(rate))));
+                   format_count(static_cast<std::uint64_t>(rate)), there));
 }
 
 void Publication::print_summary(bool complete, std::uint64_t took_ns) const {
@@ -275,6 +291,7 @@ void Publication::print_summary(bool complete, std::uint64_t took_ns) const {
                   {"topic", arguments_->topic},
                   {"complete", complete},
                   {"records", published_.records},
+                  {"repeated", repeated_},
                   {"bytes", published_.bytes},
                   {"seconds", static_cast<double>(took_ns) / 1e9},
                   {"partitions", std::move(partitions)}});
@@ -291,7 +308,9 @@ int check_subject(const Arguments& arguments) {
     return arguments.version == 0 ? kOk : fail(kUsage, "--schema-version goes with --subject", "see evf pub --help");
   if (arguments.format != InputFormat::ndjson && arguments.format != InputFormat::cloudevents)
     return fail(kUsage, "--subject needs JSON to encode", "use --format ndjson or cloudevents");
-  return arguments.schema == 0 ? kOk : fail(kUsage, "--schema and --subject exclude each other", "the subject has its schema id");
+  return arguments.schema == 0
+             ? kOk
+             : fail(kUsage, "--schema and --subject exclude each other", "the subject has its schema id");
 }
 
 // Decided before a publisher line is taken.
@@ -316,22 +335,37 @@ int check_key(const Arguments& arguments) {
   const auto& key = arguments.key;
   const bool lines = arguments.format == InputFormat::lines;
   if (arguments.format == InputFormat::cloudevents && (!key.field.empty() || !key.constant.empty()))
-    return fail(kUsage, "--key and --key-field have no meaning for --format cloudevents", "the key is the event's subject");
+    return fail(kUsage, "--key and --key-field have no meaning for --format cloudevents",
+                "the key is the event's subject");
   if (!key.field.empty() && arguments.format == InputFormat::length_prefixed)
     return fail(kUsage, "--key-field has no meaning for --format length-prefixed", "use --key, or another format");
-  if (key.separator && (!lines || key.field.empty()))
-    return fail(kUsage, "--separator goes with --key-field and --format lines", "see evf pub --help");
+  if (key.separator && (!lines || (key.field.empty() && key.id_field.empty())))
+    return fail(kUsage, "--separator goes with --key-field or --id-field, and --format lines", "see evf pub --help");
   if (key.separator && key.separator->empty())
     return fail(kUsage, "--separator is empty", "name at least one character");
-  const bool number = key.field.find_first_not_of("0123456789") == std::string::npos && key.field.size() < 10;
-  if (lines && !key.field.empty() && (!number || std::stoul(key.field) == 0))
-    return fail(kUsage, fmt::format("--key-field '{}' is no field number", printable(key.field)),
-                "count fields of lines from 1, or use --format ndjson for a path");
+  for (const auto& [option, field] : {std::pair("--key-field", key.field), std::pair("--id-field", key.id_field)}) {
+    const bool number = field.find_first_not_of("0123456789") == std::string::npos && field.size() < 10;
+    if (lines && !field.empty() && (!number || std::stoul(field) == 0))
+      return fail(kUsage, fmt::format("{} '{}' is no field number", option, printable(field)),
+                  "count fields of lines from 1, or use --format ndjson for a path");
+  }
+  return kOk;
+}
+
+int check_id(const Arguments& arguments) {
+  const bool events = arguments.format == InputFormat::cloudevents;
+  if (!arguments.key.id_field.empty() && arguments.format != InputFormat::ndjson &&
+      arguments.format != InputFormat::lines)
+    return fail(kUsage, "--id-field goes with --format ndjson or lines",
+                events ? "a CloudEvent has its id" : "see evf pub --help");
+  if (arguments.once && !events && arguments.key.id_field.empty())
+    return fail(kUsage, "--once needs events with ids", "name the field with --id-field, or use --format cloudevents");
   return kOk;
 }
 
 int publish(const Context& context, const Arguments& arguments) {
   if (const int code = check_key(arguments); code != kOk) return code;
+  if (const int code = check_id(arguments); code != kOk) return code;
   if (const int code = check_schema(arguments); code != kOk) return code;
   if (const int code = check_subject(arguments); code != kOk) return code;
   const auto fabric = open_fabric(context);
@@ -342,7 +376,8 @@ int publish(const Context& context, const Arguments& arguments) {
     return fail(topic.error());
   auto contract = find_contract(*fabric, arguments);
   if (!contract) return fail(contract.error());
-  auto producer = Producer::open(*fabric, arguments.topic, {.take_over = arguments.take_over});
+  auto producer =
+      Producer::open(*fabric, arguments.topic, {.take_over = arguments.take_over, .idempotent = arguments.once});
   if (!producer) return fail(producer.error());
   if (arguments.file == "-" && is_terminal(STDIN_FILENO) && !arguments.quiet)
     note("reading from the terminal; end with Ctrl-D");
@@ -363,6 +398,8 @@ void add_options(CLI::App& sub, Arguments& arguments) {
                  "Where the key is: a path in NDJSON (a.b), a field of lines (from 1)")
       ->type_name("FIELD")
       ->excludes(constant);
+  sub.add_option("--id-field", arguments.key.id_field, "Where the event's id is, likewise")->type_name("FIELD");
+  sub.add_flag("--once", arguments.once, "Leave out what the topic retains already, by its id");
   sub.add_option("--separator", arguments.key.separator, "Between the fields of a line (blanks)")->type_name("TEXT");
   sub.add_option_function<std::string>(
          "--rate",
@@ -385,32 +422,35 @@ void add_options(CLI::App& sub, Arguments& arguments) {
 
 void add_pub(CLI::App& app, Context& context) {
   const auto arguments = std::make_shared<Arguments>();
-  auto* sub =
-      add_verb(app, context,
-               {.name = "pub",
-                .description = "Publish records from standard input or a file.",
-                .details = "Formats:\n"
-                           "  lines            each line is a record; an empty line is an empty record\n"
-                           "  ndjson           each line is checked to be JSON and published as it stands\n"
-                           "  cloudevents      each line is a structured CloudEvent in JSON, or all is an\n"
-                           "                   array of them: data is the payload, subject the key\n"
-                           "  length-prefixed  4 bytes little-endian, then as many bytes of payload\n\n"
-                           "The key picks the partition and keeps the order of its records. When a group holds\n"
-                           "the topic up, pub waits and says for whom. Whatever it counts as published is seen by\n"
-                           "every group, whatever happens to pub afterwards.\n\n"
-                           "With --subject, JSON is checked and encoded by that contract (evf schema list);\n"
-                           "a deprecated one warns, one after its sunset is refused.\n\n"
-                           "--json prints one object at the end, also after a failure: topic, complete (all of\n"
-                           "the input was published), records, bytes, seconds, and the counts of each partition.\n"
-                           "Bytes are those of the payloads.",
-                .examples = "  evf pub packages /var/log/dpkg.log --key-field 4\n"
-                            "  evf pub orders --format ndjson --key-field customer.id < orders.ndjson\n"
-                            "  evf tail orders --cloudevents | evf pub --dir DIR orders -f cloudevents\n"
-                            "  evf pub orders o.ndjson -f ndjson --subject shop.placed --key-field id\n"
-                            "  evf pub orders --schema 7 --json < orders.txt | jq .records\n"
-                            "  journalctl -f | evf pub journal --rate 1000/s",
-                .json = true},
-               [&context, arguments] { return publish(context, *arguments); });
+  auto* sub = add_verb(
+      app, context,
+      {.name = "pub",
+       .description = "Publish records from standard input or a file.",
+       .details = "Formats:\n"
+                  "  lines            each line is a record; an empty line is an empty record\n"
+                  "  ndjson           each line is checked to be JSON and published as it stands\n"
+                  "  cloudevents      each line is a structured CloudEvent in JSON, or all is an\n"
+                  "                   array of them: data is the payload, subject the key\n"
+                  "  length-prefixed  4 bytes little-endian, then as many bytes of payload\n\n"
+                  "The key picks the partition and keeps the order of its records. When a group holds\n"
+                  "the topic up, pub waits and says for whom. Whatever it counts as published is seen by\n"
+                  "every group, whatever happens to pub afterwards.\n\n"
+                  "With --subject, JSON is checked and encoded by that contract (evf schema list);\n"
+                  "a deprecated one warns, one after its sunset is refused.\n\n"
+                  "With --once, input may be published again after a failure: events whose ids are in\n"
+                  "their partition already are counted as repeated, and left out.\n\n"
+                  "--json prints one object at the end, also after a failure: topic, complete (all of\n"
+                  "the input was published), records, repeated, bytes, seconds, and the counts of each partition.\n"
+                  "Bytes are those of the payloads.",
+       .examples = "  evf pub packages /var/log/dpkg.log --key-field 4\n"
+                   "  evf pub orders --format ndjson --key-field customer.id < orders.ndjson\n"
+                   "  evf tail orders --cloudevents | evf pub --dir DIR orders -f cloudevents\n"
+                   "  evf pub orders o.ndjson -f ndjson --subject shop.placed --key-field id\n"
+                   "  evf pub orders o.ndjson -f ndjson --id-field id --once\n"
+                   "  evf pub orders --schema 7 --json < orders.txt | jq .records\n"
+                   "  journalctl -f | evf pub journal --rate 1000/s",
+       .json = true},
+      [&context, arguments] { return publish(context, *arguments); });
   add_options(*sub, *arguments);
 }
 

@@ -10,7 +10,6 @@
 #include <charconv>
 #include <cstring>
 
-#include "tools/evf/terminal.hpp"
 #include "tools/evf/text.hpp"
 
 namespace fabric::evf {
@@ -228,31 +227,34 @@ bool RecordReader::find_key() {
     key_ = as_text(event_->outgoing.key());
     return true;
   }
-  if (format_ == InputFormat::ndjson) return find_member();
-  if (!key_rule_.field.empty()) return find_column();
   key_ = key_rule_.constant;
-  return true;
+  if (format_ == InputFormat::ndjson) return find_members();
+  return (key_rule_.field.empty() || find_column(key_rule_.field, key_)) &&
+         (key_rule_.id_field.empty() || find_column(key_rule_.id_field, id_));
 }
 
-bool RecordReader::find_column() {
+bool RecordReader::find_column(const std::string& field, std::string& found) {
   std::size_t number = 0;
-  std::from_chars(key_rule_.field.data(), key_rule_.field.data() + key_rule_.field.size(), number);
-  const auto found = column(payload_, number, key_rule_.separator);
-  if (!found) return refuse(fmt::format("has no field {}", key_rule_.field));
-  key_.assign(*found);
+  std::from_chars(field.data(), field.data() + field.size(), number);
+  const auto text = column(payload_, number, key_rule_.separator);
+  if (!text) return refuse(fmt::format("has no field {}", field));
+  found.assign(*text);
   return true;
 }
 
 // Also checks that the line is JSON.
-bool RecordReader::find_member() {
-  if (key_rule_.field.empty()) {
-    key_ = key_rule_.constant;
-    return Json::accept(payload_) || refuse("is not JSON: " + printable(payload_.substr(0, 40)));
-  }
+bool RecordReader::find_members() {
+  const auto no_json = [&] { return refuse("is not JSON: " + printable(payload_.substr(0, 40))); };
+  if (key_rule_.field.empty() && key_rule_.id_field.empty()) return Json::accept(payload_) || no_json();
   const auto value = Json::parse(payload_, nullptr, false);
-  if (value.is_discarded()) return refuse("is not JSON: " + printable(payload_.substr(0, 40)));
+  if (value.is_discarded()) return no_json();
+  return (key_rule_.field.empty() || find_member(value, key_rule_.field, "key", key_)) &&
+         (key_rule_.id_field.empty() || find_member(value, key_rule_.id_field, "id", id_));
+}
+
+bool RecordReader::find_member(const Json& value, const std::string& field, const char* what, std::string& found) {
   const auto* at = &value;
-  std::string_view path = key_rule_.field;
+  std::string_view path = field;
   while (at != nullptr) {
     const auto dot = path.find('.');
     const auto member = at->is_object() ? at->find(std::string(path.substr(0, dot))) : at->end();
@@ -261,8 +263,8 @@ bool RecordReader::find_member() {
     path.remove_prefix(dot + 1);
   }
   if (at == nullptr || at->is_null() || at->is_structured())
-    return refuse(fmt::format("has no text, number or boolean at '{}' for its key", printable(key_rule_.field)));
-  key_ = at->is_string() ? at->get<std::string>() : at->dump();
+    return refuse(fmt::format("has no text, number or boolean at '{}' for its {}", printable(field), what));
+  found = at->is_string() ? at->get<std::string>() : at->dump();
   return true;
 }
 

@@ -11,6 +11,7 @@
 
 #include "fabric/event/cloud_event.hpp"
 #include "ipc/result.hpp"
+#include "tools/evf/terminal.hpp"
 
 namespace fabric::evf {
 
@@ -59,6 +60,7 @@ struct KeyRule {
   std::string constant;                  // --key
   std::string field;                     // --key-field: a dotted path (NDJSON) or a field number from 1 (lines)
   std::optional<std::string> separator;  // of lines; none: blanks
+  std::string id_field;                  // --id-field: likewise, of the event's id; empty: it has none of its own
 };
 
 class RecordReader {
@@ -70,6 +72,7 @@ class RecordReader {
   bool next();
   std::string_view payload() const noexcept { return payload_; }
   std::string_view key() const noexcept { return key_; }
+  std::string_view id() const noexcept { return id_; }  // by --id-field
   // Of a CloudEvent: what goes along with key and payload, until the next call; nullptr in other formats.
   const OutgoingEvent* event() const noexcept { return event_ ? &event_->outgoing : nullptr; }
   const std::string& fault() const noexcept { return fault_; }
@@ -92,8 +95,9 @@ class RecordReader {
   bool take(CloudEvent event);
   bool next_prefixed();
   bool find_key();
-  bool find_column();
-  bool find_member();
+  bool find_column(const std::string& field, std::string& found);
+  bool find_members();
+  bool find_member(const Json& value, const std::string& field, const char* what, std::string& found);
   bool refuse(const std::string& why);
 
   Input* input_;
@@ -102,7 +106,7 @@ class RecordReader {
   std::size_t most_bytes_;
   std::uint64_t number_ = 0;
   std::string_view payload_;
-  std::string key_, fault_;
+  std::string key_, id_, fault_;
   std::optional<Taken> event_;
   std::optional<std::vector<CloudEvent>> batch_;  // a JSON array; otherwise lines
 };

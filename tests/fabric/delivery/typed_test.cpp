@@ -322,5 +322,16 @@ TEST_F(TypedTest, WhatDoesNotFitIsAnOutcome) {
   EXPECT_EQ(producer.claim(std::string(200, 'k')).why().outcome, SendOutcome::too_large);
 }
 
+TEST_F(TypedTest, AnEventWithAnIdIsPublishedOnce) {
+  auto producer = must(TypedProducer<Order1>::open(open(), registry(), "orders",
+                                                   {.subject = "orders.placed", .producer = {.idempotent = true}}));
+  const auto first = producer.publish("MSFT", Order1{.id = 1}, {.id = "order-1"});
+  ASSERT_TRUE(first);
+  const auto again = producer.publish_within("MSFT", Order1{.id = 1}, 0, {.id = "order-1"});
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again.repeated);
+  EXPECT_EQ(again.sequence, first.sequence);
+}
+
 }  // namespace
 }  // namespace fabric
