@@ -8,7 +8,6 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <numeric>
 
 #include "ipc/cursor.hpp"
@@ -97,10 +96,7 @@ GroupWorld::GroupWorld(std::uint32_t partitions) : ledger_(kKeys), here_(::getpi
   publish(kBakedOrdinals);
   members_.clear();
   producer_.reset();
-  for (std::uint32_t p = 0; p < partitions; ++p) {
-    const auto* base = topic_->ring(p)->map().base;
-    images_.emplace_back(base, base + std::filesystem::file_size(fabric_->partition_path("orders", p)));
-  }
+  image_.emplace(*fabric_, topic_);
   int ends[2];
   EXPECT_EQ(::pipe(ends), 0);
   const auto pid = ::fork();
@@ -120,8 +116,7 @@ GroupWorld::~GroupWorld() { ::munmap(notes_, sizeof(ipc::crash::Notes)); }
 void GroupWorld::reset() {
   members_.clear();
   producer_.reset();
-  for (std::uint32_t p = 0; p < topic_->partitions(); ++p)
-    std::memcpy(topic_->ring(p)->map().base, images_[p].data(), images_[p].size());
+  image_->restore();
   std::fill(published_.begin(), published_.end(), kBakedOrdinals);
   ledger_.clear();
   faults_.clear();

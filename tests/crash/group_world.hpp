@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "fabric/delivery/producer.hpp"
+#include "tests/crash/images.hpp"
 #include "tests/crash/points.hpp"
 #include "tests/fabric/delivery/key_ledger.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -95,7 +96,7 @@ class GroupWorld {
   testing::TempDir directory_;
   std::optional<Fabric> fabric_;
   std::shared_ptr<const Topic> topic_;
-  std::vector<std::vector<std::byte>> images_;
+  std::optional<Images> image_;
   ipc::crash::Notes* notes_;
   testing::KeyLedger ledger_;
   pid_t here_;

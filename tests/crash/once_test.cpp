@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
 
 #include "fabric/delivery/consumer.hpp"
 #include "fabric/delivery/producer.hpp"
+#include "tests/crash/images.hpp"
 #include "tests/crash/points.hpp"
 #include "tests/fabric/fabric_fixture.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -51,15 +51,14 @@ class OnceStage : public ipc::crash::Stage {
       auto producer = open();
       for (int i = 0; i < 5; ++i) publish(producer, "baked-" + std::to_string(i));
     }
-    const auto* base = topic_->ring(0)->map().base;
-    image_.assign(base, base + std::filesystem::file_size(fabric_->partition_path("orders", 0)));
+    image_.emplace(*fabric_, topic_);
   }
   ~OnceStage() override { ::munmap(notes_, sizeof(ipc::crash::Notes)); }
 
   ipc::crash::Notes& notes() override { return *notes_; }
   void begin_point() override {
     other_.reset();
-    std::memcpy(topic_->ring(0)->map().base, image_.data(), image_.size());
+    image_->restore();
     faults_.clear();
     new (notes_) ipc::crash::Notes();
     if (sweep_.writers == ipc::WriterMode::many) other_.emplace(open());
@@ -118,7 +117,7 @@ class OnceStage : public ipc::crash::Stage {
   testing::TempDir directory_;
   std::optional<Fabric> fabric_;
   std::shared_ptr<const Topic> topic_;
-  std::vector<std::byte> image_;
+  std::optional<Images> image_;
   ipc::crash::Notes* notes_;
   std::optional<Producer> other_;
   std::vector<std::string> faults_;

@@ -86,6 +86,19 @@ TEST_F(DedupeTest, ANackedRecordComesAgainAndItsRepeatDoesNot) {
   EXPECT_EQ(poll(in), (Handled{"a:1"}));
 }
 
+TEST_F(DedupeTest, WhatComesAgainIsNoRepeatOfItself) {
+  auto out = producer("orders");
+  auto in = member();
+  publish(out, "a", "1");
+  publish(out, "b", "2");
+  publish(out, "a", "3");
+  publish(out, "c", "4");
+  EXPECT_EQ(poll(in, false), (Handled{"a:1", "b:2", "c:4"}));
+  EXPECT_TRUE(in.nack(0, 0));
+  EXPECT_EQ(poll(in), (Handled{"a:1", "b:2", "c:4"}))
+      << "the guard has seen all of them, and a later one with the id of the first";
+}
+
 // A group that began later has handled nothing of what was before.
 TEST_F(DedupeTest, WhatTheGroupNeverSawIsNoReasonToLeaveAnythingOut) {
   auto out = producer("orders");
