@@ -1,12 +1,12 @@
 // A handler that publishes what follows from the event in its hands, killed and stopped at every instruction from its
 // poll to its ack, while another member takes over: every effect is there once.
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <map>
 
 #include "fabric/delivery/cause.hpp"
+#include "tests/crash/fault_log.hpp"
 #include "tests/crash/images.hpp"
 #include "tests/crash/points.hpp"
 #include "tests/fabric/delivery/held_time.hpp"
@@ -23,8 +23,6 @@ constexpr std::uint64_t kLeaseNs = 1'000'000, kPatienceNs = 10'000'000'000;
 class EffectStage : public ipc::crash::Stage {
  public:
   explicit EffectStage(AckMode ack) : ack_(ack) {
-    void* page = ::mmap(nullptr, sizeof(ipc::crash::Notes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    notes_ = new (page) ipc::crash::Notes();
     for (const auto* name : {"orders", "effects"}) {
       const auto created = fabric_.create_topic(
           {.name = name,
@@ -37,16 +35,14 @@ class EffectStage : public ipc::crash::Stage {
     for (std::uint64_t i = 0; i < kOrders; ++i) EXPECT_TRUE(out.publish("key", std::to_string(i)));
     for (const auto* name : {"orders", "effects"}) images_.emplace_back(fabric_, fabric_.topic(name).value());
   }
-  ~EffectStage() override { ::munmap(notes_, sizeof(ipc::crash::Notes)); }
 
-  ipc::crash::Notes& notes() override { return *notes_; }
+  ipc::crash::Notes& notes() override { return log_.notes(); }
   void begin_point() override {
     for (const auto& image : images_) image.restore();
-    faults_.clear();
-    new (notes_) ipc::crash::Notes();
+    log_.reset();
   }
   void child() override {
-    ipc::crash::Actor actor(*notes_, "");
+    ipc::crash::Actor actor(log_.notes(), "");
     auto effects = producer();
     auto in = member();
     ipc::ClockPeer::hold(ConsumerPeer::clock(in));  // always the same way through its poll
@@ -73,12 +69,8 @@ class EffectStage : public ipc::crash::Stage {
     for (const auto& [id, times] : found)
       if (times != 1) fault("an effect is there " + std::to_string(times) + " times");
   }
-  void fault(std::string text) override {  // in the child: ends it
-    if (::getpid() == here_) return faults_.push_back(std::move(text));
-    std::strncpy(notes_->failure.data(), text.c_str(), notes_->failure.size() - 1);
-    _exit(3);
-  }
-  const std::vector<std::string>& faults() const override { return faults_; }
+  void fault(std::string text) override { log_.fault(text); }
+  const std::vector<std::string>& faults() const override { return log_.faults(); }
 
  private:
   Producer producer() const { return Producer::open(fabric_, "effects", {.idempotent = true}).value(); }
@@ -107,9 +99,7 @@ class EffectStage : public ipc::crash::Stage {
   testing::TempDir directory_;
   Fabric fabric_ = Fabric::open(directory_.path()).value();
   std::vector<Images> images_;
-  ipc::crash::Notes* notes_;
-  std::vector<std::string> faults_;
-  pid_t here_ = ::getpid();
+  FaultLog log_;
 };
 
 class EffectPoints : public ::testing::TestWithParam<std::tuple<AckMode, Mode>> {};

@@ -1,6 +1,5 @@
 #include "tests/crash/group_world.hpp"
 
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -82,9 +81,7 @@ void Member::wake_up() {
   }
 }
 
-GroupWorld::GroupWorld(std::uint32_t partitions) : ledger_(kKeys), here_(::getpid()), published_(kKeys) {
-  void* page = ::mmap(nullptr, sizeof(ipc::crash::Notes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  notes_ = new (page) ipc::crash::Notes();
+GroupWorld::GroupWorld(std::uint32_t partitions) : ledger_(kKeys), published_(kKeys) {
   fabric_.emplace(Fabric::open(directory_.path()).value());
   const auto created = fabric_->create_topic(
       {.name = "orders",
@@ -111,16 +108,13 @@ GroupWorld::GroupWorld(std::uint32_t partitions) : ledger_(kKeys), here_(::getpi
   ::close(ends[1]);
 }
 
-GroupWorld::~GroupWorld() { ::munmap(notes_, sizeof(ipc::crash::Notes)); }
-
 void GroupWorld::reset() {
   members_.clear();
   producer_.reset();
   image_->restore();
   std::fill(published_.begin(), published_.end(), kBakedOrdinals);
   ledger_.clear();
-  faults_.clear();
-  new (notes_) ipc::crash::Notes();
+  log_.reset();
 }
 
 ipc::CursorLine& GroupWorld::line(std::uint32_t partition) const { return topic_->ring(partition)->map().cursors[0]; }
@@ -128,7 +122,7 @@ ipc::CursorLine& GroupWorld::line(std::uint32_t partition) const { return topic_
 Member& GroupWorld::join(ConsumerOptions options) { return members_.emplace_back(*this, std::move(options)); }
 
 void GroupWorld::go_on(unsigned rounds) {
-  for (unsigned i = 0; i < rounds && faults_.empty(); ++i)
+  for (unsigned i = 0; i < rounds && faults().empty(); ++i)
     for (auto& member : members_) member.round();
 }
 
@@ -174,12 +168,6 @@ void GroupWorld::while_nobody_gives_way(const std::function<void()>& act) {
   for (std::uint32_t p = 0; p < topic_->partitions(); ++p) line(p).lease.store(before[p]);
 }
 
-void GroupWorld::fault(const std::string& text) {
-  if (::getpid() == here_) return faults_.push_back(text);
-  std::strncpy(notes_->failure.data(), text.c_str(), notes_->failure.size() - 1);
-  _exit(3);
-}
-
 bool GroupWorld::is_settled() {
   if (ledger_.unique() != std::accumulate(published_.begin(), published_.end(), std::uint64_t{0})) return false;
   std::uint32_t all = 0, least = ~0U, most = 0;
@@ -198,11 +186,11 @@ bool GroupWorld::is_settled() {
 }
 
 void GroupWorld::await(const char* what, const std::function<bool()>& holds) {
-  for (unsigned i = 0; i < kMostRounds && faults_.empty(); ++i) {
+  for (unsigned i = 0; i < kMostRounds && faults().empty(); ++i) {
     if (holds()) return;
     go_on(1);
   }
-  if (!faults_.empty()) return;
+  if (!faults().empty()) return;
   std::string state = what;
   for (auto& member : members_) state += ", holds " + std::to_string(member.held());
   state += ", ledger " + std::to_string(ledger_.unique());
@@ -220,7 +208,7 @@ void GroupWorld::audit() {
   };
   const auto before = moves();
   go_on(kRestRounds);
-  if (faults_.empty() && moves() != before) fault("partitions move without a cause");
+  if (faults().empty() && moves() != before) fault("partitions move without a cause");
   publish(3);
   await("the group does not go on as a new one", [&] { return is_settled(); });
   if (ledger_.faults() != 0) fault("records were left out, or a key's order was not kept");

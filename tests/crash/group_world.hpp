@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "fabric/delivery/producer.hpp"
+#include "tests/crash/fault_log.hpp"
 #include "tests/crash/images.hpp"
 #include "tests/crash/points.hpp"
 #include "tests/fabric/delivery/key_ledger.hpp"
@@ -57,12 +58,11 @@ class GroupWorld {
  public:
   // `partitions` with 16 slots each; a few records of every key; the group's cursors stand at the beginning and are nobody's.
   explicit GroupWorld(std::uint32_t partitions);
-  ~GroupWorld();
   GroupWorld(const GroupWorld&) = delete;
   GroupWorld& operator=(const GroupWorld&) = delete;
 
   void reset();
-  ipc::crash::Notes& notes() noexcept { return *notes_; }
+  ipc::crash::Notes& notes() noexcept { return log_.notes(); }
   testing::KeyLedger& ledger() noexcept { return ledger_; }
   const Fabric& fabric() const noexcept { return *fabric_; }
   const Topic& topic() const noexcept { return *topic_; }
@@ -86,8 +86,8 @@ class GroupWorld {
   // Everything is delivered and acked, in the order of keys; the members come to an even division and to rest. The child is dead.
   void audit();
   // In the child: ends it. Beside it: collected.
-  void fault(const std::string& text);
-  const std::vector<std::string>& faults() const noexcept { return faults_; }
+  void fault(const std::string& text) { log_.fault(text); }
+  const std::vector<std::string>& faults() const noexcept { return log_.faults(); }
 
  private:
   bool is_settled();
@@ -97,14 +97,12 @@ class GroupWorld {
   std::optional<Fabric> fabric_;
   std::shared_ptr<const Topic> topic_;
   std::optional<Images> image_;
-  ipc::crash::Notes* notes_;
+  FaultLog log_;
   testing::KeyLedger ledger_;
-  pid_t here_;
   std::uint64_t dead_ = 0;  // a member's id
   std::list<Member> members_;
   std::optional<Producer> producer_;
   std::vector<std::uint64_t> published_;  // by key
-  std::vector<std::string> faults_;
 };
 
 }  // namespace fabric::crash

@@ -1,14 +1,13 @@
 // An idempotent producer, killed and stopped at every instruction of a publish, while another publishes the same id: it
 // stands in the log once.
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "fabric/delivery/consumer.hpp"
 #include "fabric/delivery/producer.hpp"
+#include "tests/crash/fault_log.hpp"
 #include "tests/crash/images.hpp"
 #include "tests/crash/points.hpp"
 #include "tests/fabric/fabric_fixture.hpp"
@@ -35,8 +34,6 @@ struct OnceSweep {
 class OnceStage : public ipc::crash::Stage {
  public:
   explicit OnceStage(const OnceSweep& sweep) : sweep_(sweep) {
-    void* page = ::mmap(nullptr, sizeof(ipc::crash::Notes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    notes_ = new (page) ipc::crash::Notes();
     fabric_.emplace(Fabric::open(directory_.path()).value());
     const auto created = fabric_->create_topic({.name = "orders",
                                                 .ring = {.writers = sweep.writers,
@@ -53,18 +50,16 @@ class OnceStage : public ipc::crash::Stage {
     }
     image_.emplace(*fabric_, topic_);
   }
-  ~OnceStage() override { ::munmap(notes_, sizeof(ipc::crash::Notes)); }
 
-  ipc::crash::Notes& notes() override { return *notes_; }
+  ipc::crash::Notes& notes() override { return log_.notes(); }
   void begin_point() override {
     other_.reset();
     image_->restore();
-    faults_.clear();
-    new (notes_) ipc::crash::Notes();
+    log_.reset();
     if (sweep_.writers == ipc::WriterMode::many) other_.emplace(open());
   }
   void child() override {
-    ipc::crash::Actor actor(*notes_, "");
+    ipc::crash::Actor actor(log_.notes(), "");
     auto producer = open();
     for (const auto& id : sweep_.before) publish(producer, id);
     actor.begin();
@@ -93,12 +88,8 @@ class OnceStage : public ipc::crash::Stage {
     for (const auto& id : sweep_.meanwhile)
       if (!std::binary_search(found.begin(), found.end(), id)) fault("a confirmed id is not in the log: " + id);
   }
-  void fault(std::string text) override {  // in the child: ends it
-    if (::getpid() == here_) return faults_.push_back(std::move(text));
-    std::strncpy(notes_->failure.data(), text.c_str(), notes_->failure.size() - 1);
-    _exit(3);
-  }
-  const std::vector<std::string>& faults() const override { return faults_; }
+  void fault(std::string text) override { log_.fault(text); }
+  const std::vector<std::string>& faults() const override { return log_.faults(); }
 
  private:
   Producer open() const {
@@ -118,10 +109,8 @@ class OnceStage : public ipc::crash::Stage {
   std::optional<Fabric> fabric_;
   std::shared_ptr<const Topic> topic_;
   std::optional<Images> image_;
-  ipc::crash::Notes* notes_;
+  FaultLog log_;
   std::optional<Producer> other_;
-  std::vector<std::string> faults_;
-  pid_t here_ = ::getpid();
 };
 
 const std::vector<OnceSweep>& sweeps() {
