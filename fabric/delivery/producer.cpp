@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 
 #include "fabric/event/envelope_fields.hpp"
 #include "ipc/clock.hpp"
@@ -15,11 +16,11 @@ namespace {
 
 using ipc::PublishOutcome;
 
-constexpr std::uint32_t kSpins = 64, kYields = 64;
+constexpr std::uint32_t kSpins = 64, kYields = 64, kMostMoves = 1000;
 constexpr std::uint64_t kShortestNapNs = 10'000, kLongestNapNs = 1'000'000;
 
 bool is_worth_another_try(PublishOutcome outcome) noexcept {
-  return outcome == PublishOutcome::back_pressure || outcome == PublishOutcome::arena_full;
+  return outcome == PublishOutcome::back_pressure || outcome == PublishOutcome::arena_full || outcome == PublishOutcome::moved;
 }
 
 // The time between two tries: readers that are about to advance are met spinning, stopped ones cost next to nothing.
@@ -83,12 +84,12 @@ PublishOutcome publish_described(ipc::Publisher& publisher, std::span<const std:
   return claim.commit(*head + payload.size(), options);
 }
 
-// Takes a publisher line in every partition.
-Result<std::vector<ipc::Publisher>> attach_publishers(const Topic& topic, const ProducerOptions& options) {
+// Takes a publisher line in every partition from `first` on.
+Result<std::vector<ipc::Publisher>> attach_publishers(const Topic& topic, std::uint32_t first, bool take_over) {
   std::vector<ipc::Publisher> publishers;
-  publishers.reserve(topic.partitions());
-  for (std::uint32_t partition = 0; partition < topic.partitions(); ++partition) {
-    auto publisher = ipc::Publisher::attach(topic.ring(partition), {.take_over = options.take_over});
+  publishers.reserve(topic.partitions() - first);
+  for (auto partition = first; partition < topic.partitions(); ++partition) {
+    auto publisher = ipc::Publisher::attach(topic.ring(partition), {.take_over = take_over});
     if (!publisher) return publisher.error();
     publishers.push_back(std::move(*publisher));
   }
@@ -101,31 +102,82 @@ Result<Producer> Producer::open(const Fabric& fabric, const std::string& topic, 
   for (;;) {
     auto attached = fabric.topic(topic, ipc::Access::read_write);
     if (!attached) return attached.error();
-    auto publishers = attach_publishers(**attached, options);
+    auto publishers = attach_publishers(**attached, 0, options.take_over);
     auto confirmed = fabric.confirm(**attached);
     if (!confirmed) return confirmed.error();
     if (!*confirmed) continue;  // deleted meanwhile: it is not found now, or it is another one
     if (!publishers) return publishers.error();
-    return Producer(std::move(*attached), std::move(*publishers));
+    Producer producer(fabric, std::move(*attached), std::move(*publishers));
+    if (producer.follow_growth() != PublishOutcome::published) return *producer.trouble_;
+    return producer;
+  }
+}
+
+// The partitions that the topic has grown. Our lines in the old ones keep it from being deleted.
+Result<void> Producer::attach_grown() {
+  auto grown = fabric_.grown(*topic_);
+  if (!grown) return grown.error();
+  auto more = attach_publishers(**grown, topic_->partitions(), false);
+  if (!more) return more.error();
+  publishers_.reserve(publishers_.size() + more->size());
+  for (auto& publisher : *more) publishers_.push_back(std::move(publisher));
+  topic_ = std::move(*grown);
+  return {};
+}
+
+// `published`: the routes are known, try again. Words are looked at after the lines were taken, so that what a one-writer publisher
+// claimed when it was attached was claimed for these words, or lies below the hand-over.
+PublishOutcome Producer::follow_growth() noexcept try {
+  for (;;) {
+    auto words = Router::look(*topic_);
+    const auto count = Router::count_in(*topic_, words);
+    if (count == 0) {
+      trouble_ = ipc::make_error(ErrorCode::corrupt, "topic '" + topic_->name() + "': a route word is damaged; run evf fsck");
+      return PublishOutcome::damaged;
+    }
+    if (count > topic_->partitions()) {
+      if (auto done = attach_grown(); !done) {
+        trouble_ = done.error();
+        return PublishOutcome::moved;
+      }
+      continue;
+    }
+    // A stride that was claimed for the old route is not used any more: nobody after the hand-over shall wait for it.
+    for (std::uint32_t partition = 0; partition < topic_->partitions(); ++partition)
+      if (router_.knows(partition) && router_.word(partition) != words[partition]) publishers_[partition].give_up_claim();
+    router_.rebuild(*topic_, std::move(words));
+    trouble_.reset();
+    return PublishOutcome::published;
+  }
+} catch (const std::exception& problem) {
+  trouble_ = ipc::make_error(ErrorCode::system, problem.what());
+  return PublishOutcome::moved;
+}
+
+// Where the key belongs, until it is there: at most two new routes for each doubling. More is damage.
+template <class Send>
+Published Producer::send(std::span<const std::byte> key, std::uint32_t schema, const Send& send_to) noexcept {
+  for (std::uint32_t moves = 0;; ++moves) {
+    Published published{.partition = router_.partition_of(key)};
+    const ipc::RecordOptions options{
+        .schema = schema & kMaxSchema, .sequence = &published.sequence, .route = router_.word(published.partition)};
+    published.outcome = send_to(publishers_[published.partition], options);
+    if (published.outcome != PublishOutcome::moved) [[likely]] return published;
+    const auto followed = moves < kMostMoves ? follow_growth() : PublishOutcome::damaged;
+    if (followed == PublishOutcome::published) continue;
+    published.outcome = followed;
+    return published;
   }
 }
 
 Published Producer::publish(std::span<const std::byte> key, std::span<const std::byte> payload,
                             std::uint32_t schema) noexcept {
-  Published published{.partition = topic_->partition_of(key)};
-  if (key.size() > kMaxKeyBytes) {
-    published.outcome = PublishOutcome::too_large;
-    return published;
-  }
-  auto& publisher = publishers_[published.partition];
-  ipc::RecordOptions options{.schema = schema & kMaxSchema, .sequence = &published.sequence};
-  if (key.empty()) {
-    published.outcome = publisher.publish(payload, options);
-  } else {
+  if (key.size() > kMaxKeyBytes) return {.outcome = PublishOutcome::too_large, .partition = router_.partition_of(key)};
+  return send(key, schema, [&](ipc::Publisher& publisher, ipc::RecordOptions options) noexcept {
+    if (key.empty()) return publisher.publish(payload, options);
     options.flags = ipc::kExtended;
-    published.outcome = publish_keyed(publisher, key, payload, options);
-  }
-  return published;
+    return publish_keyed(publisher, key, payload, options);
+  });
 }
 
 Published Producer::publish_within(std::span<const std::byte> key, std::span<const std::byte> payload,
@@ -135,10 +187,9 @@ Published Producer::publish_within(std::span<const std::byte> key, std::span<con
 
 Published Producer::publish(std::span<const std::byte> key, std::span<const std::byte> payload,
                             const EventAttributes& attributes, std::uint32_t schema) noexcept {
-  Published published{.partition = topic_->partition_of(key)};
-  published.outcome = publish_described(publishers_[published.partition], key, payload, attributes,
-                                        {.schema = schema & kMaxSchema, .sequence = &published.sequence});
-  return published;
+  return send(key, schema, [&](ipc::Publisher& publisher, const ipc::RecordOptions& options) noexcept {
+    return publish_described(publisher, key, payload, attributes, options);
+  });
 }
 
 Published Producer::publish_within(std::span<const std::byte> key, std::span<const std::byte> payload,
