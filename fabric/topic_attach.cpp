@@ -57,14 +57,17 @@ Result<std::shared_ptr<ipc::Ring>> attach_ring(const std::string& path, const ip
   }
 }
 
-Result<void> attach_more(const TopicDirectory& directory, const std::string& topic, std::uint32_t base, std::uint32_t count,
-                         const ipc::AttachOptions& options, std::vector<std::shared_ptr<ipc::Ring>>& rings) {
+Result<void> attach_more(const TopicDirectory& directory, const std::string& topic, std::uint32_t base,
+                         std::uint32_t count, const ipc::AttachOptions& options,
+                         std::vector<std::shared_ptr<ipc::Ring>>& rings) {
   while (rings.size() < count) {
     const auto partition = static_cast<std::uint32_t>(rings.size());
     const auto path = directory.path() + "/" + partition_name(partition);
     auto ring = attach_ring(path, options);
     if (!ring) return ring.error();
-    if (auto placed = check_place((*ring)->file().header(), topic, partition, born_count(base, partition), path); !placed) return placed;
+    if (auto placed = check_place((*ring)->file().header(), topic, partition, born_count(base, partition), path);
+        !placed)
+      return placed;
     rings.push_back(std::move(*ring));
   }
   return {};

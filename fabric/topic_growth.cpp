@@ -50,19 +50,23 @@ Result<ipc::RingOptions> options_like(const ipc::RingFile& first, const std::str
 
 std::string possible_numbers(std::uint32_t base, std::uint32_t present) {
   std::string text;
-  for (auto count = 2 * present; is_reachable(base, count); count *= 2) text += (text.empty() ? "" : ", ") + std::to_string(count);
+  for (auto count = 2 * present; is_reachable(base, count); count *= 2)
+    text += (text.empty() ? "" : ", ") + std::to_string(count);
   return text.empty() ? "it cannot grow any more" : "it can have " + text;
 }
 
 Error deleted_meanwhile(const std::string& topic) {
-  return make_error(ErrorCode::not_found, "topic '" + topic + "' was deleted while it grew; create it, or choose another");
+  return make_error(ErrorCode::not_found,
+                    "topic '" + topic + "' was deleted while it grew; create it, or choose another");
 }
 
 Error damaged_route(const ipc::Ring& ring) {
-  return make_error(ErrorCode::corrupt, ring.path() + ": its route word is damaged; run evf fsck, or create the topic anew");
+  return make_error(ErrorCode::corrupt,
+                    ring.path() + ": its route word is damaged; run evf fsck, or create the topic anew");
 }
 
-// Files under private names in the topic's directory; gone with this, but for those that were linked to another name as well.
+// Files under private names in the topic's directory; gone with this, but for those that were linked to another name as
+// well.
 class PrivateFiles {
  public:
   explicit PrivateFiles(const TopicDirectory& directory) : directory_(&directory) {}
@@ -79,11 +83,14 @@ class PrivateFiles {
   std::vector<std::pair<std::string, std::uint32_t>> names_;
 };
 
-bool has_cursor(const ipc::Ring& ring, const std::string& name) { return ipc::find_cursor(ring.map(), name).has_value(); }
+bool has_cursor(const ipc::Ring& ring, const std::string& name) {
+  return ipc::find_cursor(ring.map(), name).has_value();
+}
 
 }  // namespace
 
-Growth::Growth(const TopicDirectory& directory, std::string topic, std::string fabric_directory, ipc::MemberId self, Rings& rings)
+Growth::Growth(const TopicDirectory& directory, std::string topic, std::string fabric_directory, ipc::MemberId self,
+               Rings& rings)
     : directory_(&directory),
       topic_(std::move(topic)),
       fabric_directory_(std::move(fabric_directory)),
@@ -104,8 +111,9 @@ std::uint32_t Growth::count_completed() const noexcept {
 Result<void> Growth::grow_to(std::uint32_t partitions) {
   const auto present = static_cast<std::uint32_t>(rings_->size());
   if (!is_reachable(base_, partitions) || partitions < present)
-    return make_error(ErrorCode::invalid_argument, "topic '" + topic_ + "' has " + std::to_string(present) + " partitions and cannot have " +
-                                                       std::to_string(partitions) + ": they can be doubled only; " +
+    return make_error(ErrorCode::invalid_argument, "topic '" + topic_ + "' has " + std::to_string(present) +
+                                                       " partitions and cannot have " + std::to_string(partitions) +
+                                                       ": they can be doubled only; " +
                                                        possible_numbers(base_, present));
   if (auto done = finish(); !done) return done;
   for (auto count = present; count < partitions; count *= 2)
@@ -119,7 +127,8 @@ Result<void> Growth::finish() {
     if (count == rings_->size()) return {};
     if (count == 0)
       for (std::uint32_t partition = 0; partition < rings_->size(); ++partition)
-        if (const auto& ring = (*rings_)[partition]; !route_of(ring->map(), base_, partition)) return damaged_route(*ring);
+        if (const auto& ring = (*rings_)[partition]; !route_of(ring->map(), base_, partition))
+          return damaged_route(*ring);
     if (auto done = double_from(count); !done) return done;
   }
 }
@@ -156,8 +165,10 @@ Result<void> Growth::create_children(std::uint32_t count) {
     }
     files.add(std::move(*name), partition);
   }
-  // From here on whoever deletes the topic finds the private names, and with them what they are linked to (topic_directory.hpp).
-  if (directory_->is_deleted() || !directory_->holds(0, (*rings_)[0]->file().segment().identity())) return deleted_meanwhile(topic_);
+  // From here on whoever deletes the topic finds the private names, and with them what they are linked to
+  // (topic_directory.hpp).
+  if (directory_->is_deleted() || !directory_->holds(0, (*rings_)[0]->file().segment().identity()))
+    return deleted_meanwhile(topic_);
   for (const auto& [name, partition] : files.names())
     if (auto linked = directory_->link_partition(name, partition); !linked) return linked;
   return files.names().empty() ? Result<void>() : sync_directory(directory_->path());
@@ -175,7 +186,8 @@ Result<bool> Growth::announce(std::uint32_t count) {
       if (route->count > count) nobody_has_flipped = false;
       if (route->count > count || route->growing) break;
       const auto growing = RouteWord::make({.count = count, .growing = true});
-      if (control.route.compare_exchange_strong(word, growing, std::memory_order_seq_cst)) break;  // SYNC: growth-cursor
+      if (control.route.compare_exchange_strong(word, growing, std::memory_order_seq_cst))
+        break;  // SYNC: growth-cursor
     }
     ipc::wake_sleepers(control);
   }
@@ -192,7 +204,8 @@ Result<void> Growth::copy_cursors(std::uint32_t count) {
     for (const auto& cursor : ipc::list_cursors(from.map())) {
       if (!cursor.durable || cursor.joining) continue;
       if (auto placed = place_cursor(to, cursor.name, cursor.gating, 0, true); !placed) return placed;
-      if (!has_cursor(from, cursor.name)) static_cast<void>(ipc::delete_cursor(to, cursor.name));  // the group was deleted meanwhile
+      if (!has_cursor(from, cursor.name))
+        static_cast<void>(ipc::delete_cursor(to, cursor.name));  // the group was deleted meanwhile
     }
   }
   return write_back(count, 2 * count);
@@ -203,7 +216,8 @@ Result<void> Growth::flip(std::uint32_t count) {
   for (std::uint32_t partition = 0; partition < count; ++partition) {
     auto& control = *(*rings_)[partition]->map().control;
     auto growing = RouteWord::make({.count = count, .growing = true});
-    control.route.compare_exchange_strong(growing, RouteWord::make({.count = 2 * count}), std::memory_order_seq_cst);  // SYNC: route
+    control.route.compare_exchange_strong(growing, RouteWord::make({.count = 2 * count}),
+                                          std::memory_order_seq_cst);  // SYNC: route
     ipc::wake_sleepers(control);
   }
   return write_back(0, count);
@@ -234,7 +248,8 @@ Result<void> complete_growth(const std::string& fabric_directory, const std::str
   return Growth(*directory, topic, fabric_directory, rings[0]->member(), rings).finish();
 }
 
-Result<void> place_cursor(const ipc::Ring& ring, const std::string& name, bool gating, std::uint64_t start, bool force) {
+Result<void> place_cursor(const ipc::Ring& ring, const std::string& name, bool gating, std::uint64_t start,
+                          bool force) {
   std::optional<Error> busy;
   for (int tries = 0; tries < kTries; ++tries) {
     const auto found = ipc::find_cursor(ring.map(), name);
@@ -265,7 +280,8 @@ void mark_hand_over(const Topic& topic, std::uint32_t partition) noexcept {
   mark_hand_over(topic, *parent);
   auto& follows = topic.ring(partition)->map().control->follows;
   if (follows.load(std::memory_order_acquire) != 0) return;
-  std::atomic_thread_fence(std::memory_order_seq_cst);  // SYNC: route (the new route was seen; claims for the old one lie below)
+  std::atomic_thread_fence(
+      std::memory_order_seq_cst);  // SYNC: route (the new route was seen; claims for the old one lie below)
   const auto& old = topic.ring(*parent)->map();
   std::uint64_t unknown = 0;
   follows.compare_exchange_strong(unknown, old.tail() + 1, std::memory_order_seq_cst);  // SYNC: hand-over

@@ -18,7 +18,8 @@ std::optional<std::uint32_t> parent_of(std::uint32_t base, std::uint32_t partiti
 }
 
 bool is_reachable(std::uint32_t base, std::uint32_t count) noexcept {
-  return base != 0 && count >= base && count <= kMaxPartitions && count % base == 0 && std::has_single_bit(count / base);
+  return base != 0 && count >= base && count <= kMaxPartitions && count % base == 0 &&
+         std::has_single_bit(count / base);
 }
 
 std::optional<Route> read_route(std::uint64_t word, std::uint32_t base, std::uint32_t partition) noexcept {

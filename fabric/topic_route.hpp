@@ -1,16 +1,18 @@
 #pragma once
 // Where the records of a key lie in a topic that grows (fabric/DESIGN.md, "Growing").
 //
-// A topic begins with `base` partitions and doubles. `hash mod 2C` is `hash mod C` or that + C, so every partition that a doubling
-// adds has one parent, from which it takes over half of the keys. How far a partition has come stands in its ring's route word:
+// A topic begins with `base` partitions and doubles. `hash mod 2C` is `hash mod C` or that + C, so every partition that
+// a doubling adds has one parent, from which it takes over half of the keys. How far a partition has come stands in its
+// ring's route word:
 //
 //   63                       32 31            1   0
-//  +---------------------------+---------------+---------+     count:   keys of this partition are divided by hash mod count
-//  | complement of the rest    | count         | growing |     growing: the doubling of count is under way
+//  +---------------------------+---------------+---------+     count:   keys of this partition are divided by hash mod
+//  count | complement of the rest    | count         | growing |     growing: the doubling of count is under way
 //  +---------------------------+---------------+---------+     all zero: as it was made
 //
-// The count only rises, so no word ever comes back. A word that is none of these (damage) is told as such. What a key belongs to is
-// found doubling by doubling, never in one leap: a partition's own word decides whether its child has taken over.
+// The count only rises, so no word ever comes back. A word that is none of these (damage) is told as such. What a key
+// belongs to is found doubling by doubling, never in one leap: a partition's own word decides whether its child has
+// taken over.
 //
 // Pure functions, but for those that take a ring: these look at its words. Thread-safe, no system call.
 

@@ -16,8 +16,8 @@ constexpr ipc::StartAt kFromTheBeginning{ipc::StartAt::Kind::sequence, 0};
 
 }  // namespace
 
-// Attaches the partitions that the topic has grown. The group's cursors in them are made here as well: the grower copies those that it
-// finds, and whoever makes one in an old partition after that sees the announcement here.
+// Attaches the partitions that the topic has grown. The group's cursors in them are made here as well: the grower
+// copies those that it finds, and whoever makes one in an old partition after that sees the announcement here.
 std::optional<Error> Consumer::follow_growth() {
   if (deleted_ || !topic_->is_outgrown()) return std::nullopt;
   auto grown = fabric_.grown(*topic_);
@@ -32,9 +32,10 @@ std::optional<Error> Consumer::follow_growth() {
     const auto parent = *parent_of(topic_->base(), partition);
     if (sharing_) {
       const auto cursor = ipc::find_cursor(topic_->ring(parent)->map(), options_.group);
-      const auto placed = cursor ? place_cursor(*topic_->ring(partition), options_.group, cursor->gating,
-                                                ipc::find_start(topic_->ring(partition)->map(), start_in(partition, true)), false)
-                                 : Result<void>();
+      const auto placed =
+          cursor ? place_cursor(*topic_->ring(partition), options_.group, cursor->gating,
+                                ipc::find_start(topic_->ring(partition)->map(), start_in(partition, true)), false)
+                 : Result<void>();
       if (!placed && !trouble) trouble = placed.error();
     }
     if (!options_.partitions.empty() && !std::binary_search(wanted_.begin(), wanted_.end(), parent)) continue;
@@ -45,8 +46,8 @@ std::optional<Error> Consumer::follow_growth() {
   return trouble;
 }
 
-// Where a cursor that does not exist yet begins. A group that was in the parent before the hand-over has all of the child before it.
-// `follows`: we were there before the topic grew; so one that began just at the hand-over did, too.
+// Where a cursor that does not exist yet begins. A group that was in the parent before the hand-over has all of the
+// child before it. `follows`: we were there before the topic grew; so one that began just at the hand-over did, too.
 ipc::StartAt Consumer::start_in(std::uint32_t partition, bool follows) const {
   const auto parent = parent_of(topic_->base(), partition);
   if (!parent) return options_.start;
@@ -66,7 +67,8 @@ ipc::StartAt Consumer::start_in(std::uint32_t partition, bool follows) const {
 
 // Whether what its keys had in another partition before is not done with. Looks once in a millisecond.
 bool Consumer::is_held_back(Held& held) {
-  if (held.hand_over.is_over()) [[likely]] return false;
+  if (held.hand_over.is_over()) [[likely]]
+    return false;
   const auto now_ns = clock_.now_ns();
   if (held.looked_ns != 0 && now_ns - held.looked_ns < kLookAgainNs) return true;
   held.looked_ns = now_ns;

@@ -142,9 +142,10 @@ PublishOutcome Producer::follow_growth() noexcept try {
       }
       continue;
     }
-    // A stride that was claimed for the old route is not used any more: nobody after the hand-over shall wait for it.
+    // A stride that was claimed for the old route, or when the line was taken, is not used any more: it lies below the hand-over that
+    // rebuild() marks, and nobody behind that shall wait for it.
     for (std::uint32_t partition = 0; partition < topic_->partitions(); ++partition)
-      if (router_.knows(partition) && router_.word(partition) != words[partition]) publishers_[partition].give_up_claim();
+      if (words[partition] != (router_.knows(partition) ? router_.word(partition) : 0)) publishers_[partition].give_up_claim();
     router_.rebuild(*topic_, std::move(words));
     trouble_.reset();
     return PublishOutcome::published;

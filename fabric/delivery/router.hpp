@@ -1,9 +1,11 @@
 #pragma once
-// Where a Producer sends a key: the topic's route words as it last saw them, and what follows from them for every remainder of a hash.
+// Where a Producer sends a key: the topic's route words as it last saw them, and what follows from them for every
+// remainder of a hash.
 //
-// Invariant: place(h) is where the words in word() say that h belongs. A publisher names word(partition) to the ring, which refuses
-// once the partition has another (ipc::RecordOptions::route), so what is stale here is found out before anything is published.
-// Not thread-safe: used by its Producer alone. partition_of(): no allocation, one division and one load.
+// Invariant: place(h) is where the words in word() say that h belongs. A publisher names word(partition) to the ring,
+// which refuses once the partition has another (ipc::RecordOptions::route), so what is stale here is found out before
+// anything is published. Not thread-safe: used by its Producer alone. partition_of(): no allocation, one division and
+// one load.
 
 #include <cstdint>
 #include <span>
@@ -21,7 +23,8 @@ class Router {
   // How many partitions these words send keys to; 0: one is damaged.
   static std::uint32_t count_in(const Topic& topic, const std::vector<std::uint64_t>& words) noexcept;
 
-  // `words` of all partitions of `topic`, none damaged, which send keys to no more than these. Marks the hand-over of all that get some.
+  // `words` of all partitions of `topic`, none damaged, which send keys to no more than these. Marks the hand-over of
+  // all that get some.
   void rebuild(const Topic& topic, std::vector<std::uint64_t> words);
 
   std::uint32_t partition_of(std::span<const std::byte> key) const noexcept {

@@ -37,12 +37,27 @@ class GrowthTest : public GroupFixture {
     return [&ledger](const Delivery& delivery) { ledger.add(delivery); };
   }
   void drain(Consumer& from, KeyLedger& ledger) {
-    EXPECT_TRUE(eventually([&] {
-      poll(from, into(ledger));
-      return ledger.unique() == all();
-    })) << ledger.unique() << " of " << all();
+    EXPECT_TRUE(eventually(
+        [&] {
+          poll(from, into(ledger));
+          return ledger.unique() == all();
+        },
+        std::chrono::seconds(30)))
+        << ledger.unique() << " of " << all() << describe(from);
     EXPECT_EQ(ledger.faults(), 0U);
     EXPECT_EQ(ledger.redelivered(), 0U);
+  }
+
+  static std::string describe(const Consumer& consumer) {
+    std::string text;
+    for (const auto& state : consumer.state()) {
+      const auto& control = *consumer.topic().ring(state.partition)->map().control;
+      text += "\n  " + std::to_string(state.partition) + (state.held ? " held" : "") +
+              (state.held_back ? " held back" : "") + " at " + std::to_string(state.position) + ", acked " +
+              std::to_string(state.acked) + " of " + std::to_string(control.tail.load()) + ", follows " +
+              std::to_string(control.follows.load()) + " " + state.trouble;
+    }
+    return text;
   }
 
   std::map<std::uint64_t, std::uint64_t> ordinals_;
@@ -78,7 +93,8 @@ TEST_F(GrowthTest, keys_stay_or_go_to_their_childs) {
 TEST_F(GrowthTest, numbers_that_cannot_be_are_refused_with_those_that_can) {
   create(small_topic("orders", 4));
   const auto fabric = open();
-  EXPECT_FAILURE(fabric.grow_topic("orders", 6), ErrorCode::invalid_argument, "it can have 8, 16, 32, 64, 128, 256, 512, 1024");
+  EXPECT_FAILURE(fabric.grow_topic("orders", 6), ErrorCode::invalid_argument,
+                 "it can have 8, 16, 32, 64, 128, 256, 512, 1024");
   EXPECT_FAILURE(fabric.grow_topic("orders", 2), ErrorCode::invalid_argument, "has 4 partitions and cannot have 2");
   EXPECT_FAILURE(fabric.grow_topic("orders", 2048), ErrorCode::invalid_argument, "cannot have 2048");
   EXPECT_FAILURE(fabric.grow_topic("orders", 0), ErrorCode::invalid_argument, "cannot have 0");
@@ -127,7 +143,8 @@ TEST_F(GrowthTest, a_new_partition_waits_for_the_acks_of_the_old_one) {
   EXPECT_GT(from_new, 0U);
 }
 
-// q2 = the child of a child that never got a record: what its keys had two partitions before is waited for all the same.
+// q2 = the child of a child that never got a record: what its keys had two partitions before is waited for all the
+// same.
 TEST_F(GrowthTest, it_waits_for_the_partition_before_the_last_one_too) {
   create(small_topic("orders", 1, 1024));
   auto out = producer("orders");
@@ -141,7 +158,8 @@ TEST_F(GrowthTest, it_waits_for_the_partition_before_the_last_one_too) {
   EXPECT_EQ(from_new, 0U);
   KeyLedger ledger(kKeys);
   in.ack();
-  ASSERT_TRUE(eventually([&] { return poll(in, [&](const Delivery& d) { from_new += d.partition == 3 ? 1 : 0; }), from_new != 0; }));
+  ASSERT_TRUE(eventually(
+      [&] { return poll(in, [&](const Delivery& d) { from_new += d.partition == 3 ? 1 : 0; }), from_new != 0; }));
 }
 
 TEST_F(GrowthTest, an_observer_reads_the_old_partition_first) {
@@ -227,10 +245,13 @@ TEST_F(GrowthTest, one_writer_topics_grow) {
   auto out = producer("orders");
   auto in = consumer("orders", {.group = "billing"});
   KeyLedger ledger(kKeys);
-  publish(out), grow(4), publish(out);
+  publish(out), grow(4), publish(out);  // within its strides, it notices nothing
   drain(in, ledger);
   grow(8);
   publish(out), publish(out);
+  drain(in, ledger);
+  grow(16);
+  for (int i = 0; i < 10; ++i) publish(out);
   drain(in, ledger);
 }
 
@@ -282,7 +303,8 @@ TEST_F(GrowthTest, no_room_leaves_nothing_behind) {
   create(options);
   auto out = producer("orders");
   grow(8);
-  auto second = Producer::open(open(), "orders");  // takes the lines in the new partitions? No: those of partition 0 are in use
+  auto second =
+      Producer::open(open(), "orders");  // takes the lines in the new partitions? No: those of partition 0 are in use
   EXPECT_FAILURE(second, ErrorCode::no_space, "publisher lines");
   publish(out);
   for (const auto& name : {".growing"}) {
