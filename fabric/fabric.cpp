@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -11,12 +12,12 @@
 #include <filesystem>
 #include <thread>
 
+#include "fabric/topic_attach.hpp"
 #include "fabric/topic_directory.hpp"
 #include "fabric/topic_files.hpp"
-#include "ipc/checksum.hpp"
+#include "fabric/topic_growth.hpp"
 #include "ipc/clock.hpp"
 #include "ipc/cursor.hpp"
-#include "ipc/repair.hpp"
 
 namespace fabric {
 namespace {
@@ -24,7 +25,6 @@ namespace {
 using ipc::make_error;
 using ipc::system_error;
 
-constexpr std::uint64_t kRecoveryPatienceNs = 10'000'000'000;
 constexpr auto kNap = std::chrono::milliseconds(2);
 constexpr int kMostGenerations = 100;  // of a topic that is deleted and made anew while we look at it
 
@@ -59,17 +59,6 @@ Result<void> create_partitions(const std::string& directory, const TopicOptions&
   return options.ring.sync == ipc::SyncMode::none ? Result<void>() : sync_directory(directory);
 }
 
-// A file must be where its header says that it belongs.
-Result<void> check_place(const ipc::RingHeader& header, const std::string& topic, std::uint32_t partition,
-                         std::uint32_t partitions, const std::string& path) {
-  const std::string name(header.topic, strnlen(header.topic, sizeof header.topic));
-  if (name == topic && header.partition == partition && header.partition_count == partitions) return {};
-  return make_error(ErrorCode::corrupt, path + ": this is partition " + std::to_string(header.partition) + " of " +
-                                            std::to_string(header.partition_count) + " of topic '" + name + "', not " +
-                                            std::to_string(partition) + " of " + std::to_string(partitions) + " of '" +
-                                            topic + "'; move the file back, or restore the topic");
-}
-
 Result<std::uint32_t> count_partitions(const ipc::RingHeader& header, const std::string& topic,
                                        const std::string& path) {
   const auto count = header.partition_count;
@@ -80,34 +69,6 @@ Result<std::uint32_t> count_partitions(const ipc::RingHeader& header, const std:
   return count;
 }
 
-bool is_of_earlier_boot(const std::string& path) {
-  auto file = ipc::RingFile::attach(path, {.access = ipc::Access::read_only});
-  return file && !file->of_this_boot();
-}
-
-bool is_recovering(const ipc::Error& error) { return error.code == ErrorCode::busy && error.system_errno == EAGAIN; }
-
-// Attaches; a ring of an earlier boot is recovered on the way, by us or by whoever was quicker.
-Result<std::shared_ptr<ipc::Ring>> attach_ring(const std::string& path, const ipc::AttachOptions& options) {
-  const auto until_ns = ipc::monotonic_ns() + kRecoveryPatienceNs;
-  for (;;) {
-    auto ring = ipc::Ring::attach(path, options);
-    const bool to_recover = !ring && ring.error().code == ErrorCode::incompatible &&
-                            options.access == ipc::Access::read_write && is_of_earlier_boot(path);
-    if (ring || (!to_recover && !is_recovering(ring.error()))) return ring;
-    if (to_recover) {
-      auto recovered = ipc::recover_ring(path);
-      if (recovered) continue;
-      ring = recovered.error();
-    }
-    if (!is_recovering(ring.error()) || ipc::monotonic_ns() >= until_ns) return ring.error();
-    std::this_thread::sleep_for(kNap);
-  }
-}
-
-ipc::RingFile& file_of(ipc::RingFile& file) { return file; }
-ipc::RingFile& file_of(const std::shared_ptr<ipc::Ring>& ring) { return ring->file(); }
-
 Error changes_all_the_time(const std::string& topic) {
   return make_error(ErrorCode::busy, "topic '" + topic + "' is deleted and made anew all the time; try again");
 }
@@ -117,7 +78,7 @@ template <class Attach, class File = typename std::invoke_result_t<Attach, std::
 Result<std::vector<File>> attach_partitions(const std::string& directory, const std::string& name,
                                             const Attach& attach) {
   std::vector<File> files;
-  std::uint32_t count = 1;
+  std::uint32_t base = 1, count = 1;
   for (std::uint32_t partition = 0; partition < count; ++partition) {
     const auto path = directory + "/" + partition_name(partition);
     auto file = attach(path);
@@ -126,24 +87,18 @@ Result<std::vector<File>> attach_partitions(const std::string& directory, const 
     if (partition == 0) {
       auto counted = count_partitions(header, name, path);
       if (!counted) return counted.error();
-      count = *counted;
-      files.reserve(count);
+      base = count = *counted;
     }
-    if (auto placed = check_place(header, name, partition, count, path); !placed) return placed.error();
+    if (auto placed = check_place(header, name, partition, born_count(base, partition), path); !placed)
+      return placed.error();
+    // A route says that the topic has grown only once the files are there.
+    if (const auto route = route_of(file_of(*file).map(), base, partition)) count = std::max(count, route->existing());
     files.push_back(std::move(*file));
   }
   return files;
 }
 
-// Whether all partitions are these files. They are mapped, so their inodes have not been given to other files.
-template <class Files>
-bool are_in(const TopicDirectory& directory, Files& files) {
-  for (std::uint32_t i = 0; i < files.size(); ++i)
-    if (!directory.holds(i, file_of(files[i]).segment().identity())) return false;
-  return true;
-}
-
-// The same, and all of them are of one generation of the topic: partitions are attached by path one after another, so
+// Attaches all partitions, of one generation of the topic: partitions are attached by path one after another, so
 // it is checked afterwards that they lie in one directory and that the topic's name still stands for it.
 template <class Attach>
 auto attach_one_generation(const std::string& fabric_directory, const std::string& name, const Attach& attach)
@@ -209,9 +164,24 @@ std::string default_directory() {
   return configured != nullptr && *configured != '\0' ? configured : "/dev/shm/eventfabric";
 }
 
+Topic::Topic(std::string name, std::vector<std::shared_ptr<ipc::Ring>> rings)
+    : name_(std::move(name)),
+      rings_(std::move(rings)),
+      base_(rings_[0]->file().header().partition_count),
+      route_word_(rings_[0]->map().control->route.load(std::memory_order_seq_cst)) {}
+
+bool Topic::has_outgrown(std::uint64_t route_word) const noexcept {
+  const auto route = read_route(route_word, base_, 0);
+  return route && route->existing() > partitions();
+}
+
 std::uint32_t Topic::partition_of(std::span<const std::byte> key) const noexcept {
   if (key.empty()) return 0;
-  return static_cast<std::uint32_t>(ipc::hash_bytes(key.data(), key.size()) % rings_.size());
+  return place_of(hash_of_key(key), base_, [this](std::uint32_t partition) {
+    if (partition >= partitions()) return std::uint32_t{0};
+    const auto route = route_of(rings_[partition]->map(), base_, partition);
+    return route ? route->count : 0;
+  });
 }
 
 Result<Fabric> Fabric::open(const std::string& directory, bool create) {
@@ -289,7 +259,13 @@ Result<TopicInfo> Fabric::describe_topic(const std::string& name) const {
   auto files = attach_one_generation(directory_, name, attach_to_look);
   if (!files) return files.error();
   TopicInfo info{.name = name, .partitions = static_cast<std::uint32_t>(files->size()), .header = (*files)[0].header()};
-  for (const auto& file : *files) info.file_bytes += file.header().file_bytes;
+  info.base = info.header.partition_count;
+  for (std::uint32_t partition = 0; partition < info.partitions; ++partition) {
+    const auto& file = (*files)[partition];
+    const auto route = route_of(file.map(), info.base, partition);
+    info.growing = info.growing || (route && route->count < info.partitions);
+    info.file_bytes += file.header().file_bytes;
+  }
   return info;
 }
 
@@ -298,10 +274,52 @@ Result<std::shared_ptr<const Topic>> Fabric::topic(const std::string& name, ipc:
     return attach_ring(path, {.access = access, .members_directory = directory_});
   });
   if (!rings) return rings.error();
-  std::shared_ptr<Topic> topic(new Topic);
-  topic->name_ = name;
-  topic->rings_ = std::move(*rings);
-  return std::shared_ptr<const Topic>(std::move(topic));
+  const auto was_recovered = [](const auto& ring) { return ring->file().boots() != 0; };
+  if (access == ipc::Access::read_write && std::any_of(rings->begin(), rings->end(), was_recovered)) {
+    if (auto done = complete_growth(directory_, name, *rings); !done) return done.error();
+  }
+  return std::shared_ptr<const Topic>(new Topic(name, std::move(*rings)));
+}
+
+Result<std::shared_ptr<const Topic>> Fabric::grown(const Topic& topic) const {
+  const auto access = topic.ring(0)->writable() ? ipc::Access::read_write : ipc::Access::read_only;
+  const auto count_now = [](const auto& rings, std::uint32_t base) {
+    std::uint32_t count = 0;
+    for (std::uint32_t partition = 0; partition < rings.size(); ++partition)
+      if (const auto route = route_of(rings[partition]->map(), base, partition)) count = std::max(count, route->existing());
+    return count;
+  };
+  auto directory = TopicDirectory::open(directory_, topic.name());
+  if (!directory) return directory.error();
+  auto rings = topic.rings_;
+  for (auto count = count_now(rings, topic.base()); count > rings.size(); count = count_now(rings, topic.base())) {
+    auto attached = attach_more(*directory, topic.name(), topic.base(), count,
+                                {.access = access, .members_directory = directory_}, rings);
+    if (!attached && directory->is_current()) return attached.error();
+    if (!attached) break;
+  }
+  if (!directory->is_current() || directory->is_deleted() || !are_in(*directory, rings))
+    return make_error(ErrorCode::not_found, "topic '" + topic.name() + "' was deleted; attach again");
+  return std::shared_ptr<const Topic>(new Topic(topic.name(), std::move(rings)));
+}
+
+// Grows the topic that has the name; looks for it again if that is deleted meanwhile.
+Result<void> Fabric::grow_topic(const std::string& name, std::uint32_t partitions) const {
+  if (auto named = check_topic_name(name); !named) return named;
+  auto self = prepare_directory(directory_);
+  if (!self) return self.error();
+  static_cast<void>(fabric::remove_leftovers(directory_));  // others' may not be ours to remove
+  for (int generation = 0; generation < kMostGenerations; ++generation) {
+    auto directory = TopicDirectory::open(directory_, name);
+    if (!directory) return directory.error();
+    auto attached = topic(name, ipc::Access::read_write);
+    if (!attached) return attached.error();
+    auto rings = (*attached)->rings_;
+    if (!are_in(*directory, rings)) continue;
+    auto done = Growth(*directory, name, directory_, (*self)->id(), rings).grow_to(partitions);
+    if (directory->is_current() && !directory->is_deleted()) return done;
+  }
+  return changes_all_the_time(name);
 }
 
 // topic_directory.hpp, the right column.

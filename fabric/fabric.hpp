@@ -45,6 +45,8 @@ struct TopicOptions {
 struct TopicInfo {
   std::string name;
   std::uint32_t partitions = 0;
+  std::uint32_t base = 0;        // with how many it was made
+  bool growing = false;          // grow_topic() is at work, or was killed: once more completes it
   ipc::RingHeader header{};      // of partition 0
   std::uint64_t file_bytes = 0;  // of all partitions
 };
@@ -55,14 +57,25 @@ class Topic {
   std::uint32_t partitions() const noexcept { return static_cast<std::uint32_t>(rings_.size()); }
   const std::shared_ptr<ipc::Ring>& ring(std::uint32_t partition) const { return rings_[partition]; }
   // XXH3-64 of the key modulo the number of partitions: the same from every process and binding. Empty keys go to
-  // partition 0.
+  // partition 0. While the topic grows, as far as it has come for this key now (topic_route.hpp).
   std::uint32_t partition_of(std::span<const std::byte> key) const noexcept;
+
+  // With how many partitions it was made; it has doubled since, or not.
+  std::uint32_t base() const noexcept { return base_; }
+  // Whether there are more partitions by now: Fabric::grown() attaches them. One load while nothing changes.
+  bool is_outgrown() const noexcept {
+    const auto word = rings_[0]->map().control->route.load(std::memory_order_seq_cst);  // SYNC: growth-cursor
+    return word != route_word_ && has_outgrown(word);
+  }
 
  private:
   friend class Fabric;
-  Topic() = default;
+  Topic(std::string name, std::vector<std::shared_ptr<ipc::Ring>> rings);
+  bool has_outgrown(std::uint64_t route_word) const noexcept;
   std::string name_;
   std::vector<std::shared_ptr<ipc::Ring>> rings_;
+  std::uint32_t base_;
+  std::uint64_t route_word_;  // of partition 0, when it was attached
 };
 
 class Fabric {
@@ -89,6 +102,15 @@ class Fabric {
   // another process does it).
   Result<std::shared_ptr<const Topic>> topic(const std::string& name,
                                              ipc::Access access = ipc::Access::read_write) const;
+  // Doubles the number of partitions until there are so many, while publishers and consumers go on. The order of each
+  // key is kept: what a group gets from a new partition comes after everything it had from the old one. A grower that
+  // was killed or is stopped half way holds nobody up, and the next one completes it; several may run at the same time.
+  // Errors: invalid_argument (not the present number times a power of two; fewer; more than 1024), not_found, no_space,
+  // permission, busy, corrupt. Blocks on the file system.
+  Result<void> grow_topic(const std::string& name, std::uint32_t partitions) const;
+  // The same topic with the partitions that it has grown since; the rings it had are shared. Errors: those of topic();
+  // not_found: it was deleted meanwhile.
+  Result<std::shared_ptr<const Topic>> grown(const Topic& topic) const;
   // To be asked after publisher lines or cursors were taken in `topic`, before they are used. True: its name stands for
   // it, and no unforced delete_topic() removes it for as long as they are held. False: it was deleted meanwhile; give
   // them back and attach again. A delete that is under way is called off; where this process may not do that (no

@@ -7,6 +7,9 @@
 
 #include <cerrno>
 #include <memory>
+#include <string>
+
+#include "ipc/segment.hpp"
 
 namespace fabric {
 namespace {
@@ -69,6 +72,23 @@ bool TopicDirectory::is_deleted(const std::string& path) {
   return ::lstat((path + "/" + kMark).c_str(), &mark) == 0;
 }
 
+bool TopicDirectory::has(std::uint32_t partition) const noexcept {
+  struct stat file {};
+  return ::fstatat(directory_.get(), partition_name(partition).c_str(), &file, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+std::string TopicDirectory::path_in(const std::string& name) const {
+  return "/proc/self/fd/" + std::to_string(directory_.get()) + "/" + name;
+}
+
+Result<void> TopicDirectory::link_partition(const std::string& name, std::uint32_t partition) const {
+  const auto to = partition_name(partition);
+  if (::linkat(directory_.get(), name.c_str(), directory_.get(), to.c_str(), 0) == 0 || errno == EEXIST) return {};
+  return system_error("link " + path_ + "/" + to, errno);
+}
+
+void TopicDirectory::remove_private(const std::string& name) const noexcept { ::unlinkat(directory_.get(), name.c_str(), 0); }
+
 bool TopicDirectory::is_deleted() const noexcept {
   struct stat mark {};
   return ::fstatat(directory_.get(), kMark, &mark, AT_SYMLINK_NOFOLLOW) == 0;
@@ -110,13 +130,18 @@ Result<bool> TopicDirectory::mark_deleted() const {
   return system_error("delete " + path_, errno);
 }
 
-// The mark goes last: whoever sees it, or sees the files in place, knows what is so.
+// The mark goes last: whoever sees it, or sees the files in place, knows what is so. What comes meanwhile goes as well.
 Result<void> TopicDirectory::remove() const {
-  auto names = entries_of(directory_.get(), path_);
-  if (!names) return names.error();
-  for (const auto& name : *names)
-    if (name != kMark)
+  for (bool found = true; found;) {
+    auto names = entries_of(directory_.get(), path_);
+    if (!names) return names.error();
+    found = false;
+    for (const auto& name : *names) {
+      if (name == kMark) continue;
+      found = true;
       if (auto done = unlink(name); !done) return done;
+    }
+  }
   if (auto done = unlink(kMark); !done) return done;
   if (::rmdir(path_.c_str()) == 0 || errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST) return {};
   return system_error("remove directory " + path_, errno);
@@ -131,10 +156,13 @@ Result<std::size_t> TopicDirectory::remove_leftovers(const ipc::Members& members
   if (!names) return names.error();
   std::size_t removed = 0;
   for (const auto& name : *names) {
-    const auto owner = name.starts_with(kNoticeStem) ? owner_of(name) : std::nullopt;
+    const auto owner = owner_of(name);
     if (!owner || members.is_alive(*owner)) continue;
     if (auto done = unlink(name); !done) return done.error();
     ++removed;
+  }
+  if (removed != names->size() && !has(0)) {  // of a grower that was killed while the topic was deleted
+    if (auto files = ipc::remove_stale_temporaries(path_)) removed += *files;
   }
   if (removed == names->size() && ::rmdir(path_.c_str()) == 0) ++removed;
   return removed;

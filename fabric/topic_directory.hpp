@@ -18,6 +18,11 @@
 // that is used once, so nobody waits for one who was stopped, and nobody repairs after one who was killed: a notice
 // without its next step means nothing, and behind a mark anybody may do step 4. A forced delete makes the mark at once.
 //
+// *New partitions* (topic_growth.hpp). Who grows a topic makes a file under a private name in its directory, looks whether the
+// topic is still there, links the file to the partition's name, and removes the private one. Who deletes removes what it finds until it
+// finds nothing but the mark. A private name that came before that last look is found, and after it what it was linked to; one that came
+// later is not linked any more, as the topic's files are gone. So no partition comes to lie in a directory that is no topic.
+//
 // Nothing is ever moved or removed by the topic's path but an empty directory: the path may name a later topic by then.
 // A process that may use a topic but not write in its directory cannot take down notices; it ignores those of the dead
 // and waits for the living.
@@ -53,6 +58,13 @@ class TopicDirectory {
   static bool is_deleted(const std::string& path);
   // Whether partition `partition` is this file (device and inode).
   bool holds(std::uint32_t partition, std::pair<std::uint64_t, std::uint64_t> identity) const noexcept;
+  bool has(std::uint32_t partition) const noexcept;
+  // The way to a file of this directory, whatever its path stands for by then. Needs /proc.
+  std::string path_in(const std::string& name) const;
+  // Gives the file the partition's name as well, unless there is one. Errors: not_found (it was removed: the topic is deleted), permission,
+  // no_space, system.
+  ipc::Result<void> link_partition(const std::string& name, std::uint32_t partition) const;
+  void remove_private(const std::string& name) const noexcept;
   // Whether the topic's name still stands for this directory.
   bool is_current() const noexcept;
 

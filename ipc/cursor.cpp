@@ -63,6 +63,7 @@ std::optional<CursorInfo> read_line(const RingMap& map, std::uint32_t index, std
                     .name = load_name(line),
                     .position = PositionWord::sequence(position),
                     .epoch = PositionWord::epoch(position),
+                    .started = PositionWord::sequence(line.started.load(std::memory_order_acquire)),
                     .gating = (CursorWord::flags(word) & kGating) != 0,
                     .durable = (CursorWord::flags(word) & kDurable) != 0,
                     .joining = CursorWord::state(word) == CursorState::joining,

@@ -60,6 +60,7 @@ struct CursorInfo {
   std::string name{};
   std::uint64_t position = 0;   // next sequence not acked
   std::uint64_t epoch = 0;
+  std::uint64_t started = 0;    // what lies before was never handled through it (layout.hpp)
   bool gating = false, durable = false, joining = false;
   MemberId owner = 0;
   std::uint64_t acked_at_ns = 0, created_at_ns = 0;  // the ring's clock (Unix time)

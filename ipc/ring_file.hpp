@@ -136,6 +136,7 @@ class RingFile {
   const std::string& path() const noexcept { return path_; }
   bool writable() const noexcept { return access_ == Access::read_write; }
   bool is_of(const BootId& boot) const noexcept;
+  std::uint64_t boots() const noexcept { return boot_.generation; }  // how many times the file was recovered
   bool of_this_boot() const;  // false as well where this boot has no id that can be read
   Segment& segment() noexcept { return segment_; }
 

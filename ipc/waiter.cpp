@@ -76,6 +76,7 @@ bool something_to_read(const WaitTarget& target) noexcept {
   const auto& map = *target.map;
   const auto word = map.slot(target.position).word.load(std::memory_order_acquire);
   if (!SlotWord::valid(word) || SlotWord::lap(word) >= map.lap(target.position)) return true;
+  if (target.route != WaitTarget::kAnyRoute && map.control->route.load(std::memory_order_seq_cst) != target.route) return true;
   if (target.position < map.control->horizon.load(std::memory_order_acquire) &&
       VerdictWord::lap(load_verdict(map, target.position)) >= map.lap(target.position))
     return true;

@@ -40,6 +40,9 @@ void wake_sleepers(ControlLines& control) noexcept;
 struct WaitTarget {
   const RingMap* map;
   std::uint64_t position;  // the sequence the reader waits for
+  // It is also worth a poll that the ring's route word is another than this. Whoever changes it wakes the sleepers afterwards.
+  static constexpr std::uint64_t kAnyRoute = ~std::uint64_t{0};
+  std::uint64_t route = kAnyRoute;
 };
 
 // Whether the slot at the position deserves a poll: committed, voided, damaged, or claimed and unfinished (that is settled after a

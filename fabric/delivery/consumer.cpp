@@ -3,9 +3,11 @@
 #include <time.h>
 
 #include <algorithm>
+#include <atomic>
 #include <numeric>
 #include <utility>
 
+#include "fabric/topic_names.hpp"
 #include "ipc/cursor.hpp"
 
 namespace fabric {
@@ -101,11 +103,13 @@ Consumer::Consumer(const Fabric& fabric, std::shared_ptr<const Topic> topic, Con
     : fabric_(fabric),
       topic_(std::move(topic)),
       options_(std::move(options)),
+      joined_(topic_->partitions()),
       wanted_(std::move(wanted)),
       held_(topic_->partitions()),
       troubles_(topic_->partitions()),
       idler_(options_.wait),
       look_again_ns_(kLookAgainNs) {
+  wanted_.reserve(kMaxPartitions);
   targets_.reserve(wanted_.size());
   if (options_.group.empty()) return;
   sharing_ = std::make_unique<Sharing>(
@@ -132,7 +136,7 @@ Result<Consumer> Consumer::join(const Fabric& fabric, const std::string& topic, 
 
 // False: a live member has it.
 Result<bool> Consumer::take_partition(const Sharing::Take& take) {
-  ipc::ReaderOptions how{.cursor = std::nullopt, .start = options_.start};
+  ipc::ReaderOptions how{.cursor = std::nullopt, .start = start_in(take.partition, take.partition >= joined_)};
   if (sharing_) {
     how.cursor =
         ipc::CursorOptions{.name = options_.group, .gating = options_.gating, .take_over = take.by_force};
@@ -141,22 +145,32 @@ Result<bool> Consumer::take_partition(const Sharing::Take& take) {
   auto reader = ipc::Reader::attach(topic_->ring(take.partition), how);
   if (!reader && reader.error().code == ErrorCode::busy) return false;
   if (!reader) return reader.error();
-  std::optional<IdIndex> ids;
-  if (options_.dedupe) {
-    auto opened = IdIndex::open(topic_->ring(take.partition), reader->started());
-    if (!opened) return opened.error();
-    ids.emplace(std::move(*opened));
-  }
-  held_[take.partition].emplace(std::move(*reader));
-  if (ids) held_[take.partition]->ids.emplace(std::move(*ids));
+  Held held(std::move(*reader));
+  if (options_.dedupe)
+    if (auto indexed = index_ids(take.partition, held); !indexed) return indexed.error();
+  held_[take.partition].emplace(std::move(held));
   held_[take.partition]->possession = ++possessions_;
+  held_[take.partition]->hand_over = HandOver(*topic_, take.partition);
+  took_ = true;
   ++partitions_held_;
   if (sharing_) sharing_->took(take.partition, clock_.now_ns());
   return true;
 }
 
-// Takes what is due to us, gives what is not.
+// Looks at the group, and whether the topic has grown: before, and again after we have perhaps made cursors.
 void Consumer::share(std::uint64_t confirm_within_ns) {
+  took_ = false;
+  auto trouble = follow_growth();
+  divide(confirm_within_ns);
+  if (took_) {
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // SYNC: growth-cursor
+    if (auto later = follow_growth()) trouble = std::move(later);
+  }
+  if (trouble && !trouble_) trouble_ = std::move(trouble);
+}
+
+// Takes what is due to us, gives what is not.
+void Consumer::divide(std::uint64_t confirm_within_ns) {
   const auto now_ns = shared_ns_ = clock_.now_ns();
   if (!sharing_) {
     std::vector<Sharing::Take> missing;
@@ -244,7 +258,7 @@ void Consumer::drop(std::uint32_t partition, std::optional<PartitionChange::Kind
 
 std::uint64_t Consumer::poll(const Handler& handler, const GapHandler& gaps, std::uint64_t most) {
   if (polling_ || most == 0) return 0;
-  if ((sharing_ || partitions_held_ != wanted_.size()) && clock_.now_ns() - shared_ns_ >= look_again_ns_) share(0);
+  if ((sharing_ || partitions_held_ != wanted_.size() || topic_->is_outgrown()) && clock_.now_ns() - shared_ns_ >= look_again_ns_) share(0);
   std::uint64_t delivered = 0;
   {
     const Polling polling(*this);
@@ -252,7 +266,7 @@ std::uint64_t Consumer::poll(const Handler& handler, const GapHandler& gaps, std
     for (std::size_t i = 0; i < wanted_.size() && delivered < most; ++i) {
       const auto partition = wanted_[(first + i) % wanted_.size()];
       turn_ = (first + i + 1) % wanted_.size();  // also when a handler throws: its partition comes last the next time
-      if (holds(partition) && held_[partition]->give_by_ns == 0)
+      if (holds(partition) && held_[partition]->give_by_ns == 0 && !is_held_back(*held_[partition]))
         delivered += poll_partition(partition, handler, gaps, most - delivered);
     }
     if (delivered < most) turn_ = 0;
@@ -277,17 +291,6 @@ bool Consumer::copy_out(Held& held, ipc::RecordView& view) {
   ipc::copy_shared(copy_.data(), view.payload.data(), view.payload.size());
   view.payload = {copy_.data(), view.payload.size()};
   return held.reader.is_protected();
-}
-
-bool Consumer::is_repeat(Held& held, const Delivery& delivery) {
-  const auto id = delivery.event.envelope.id();
-  if (id.empty()) return false;
-  static_cast<void>(held.ids->follow(delivery.record.sequence));  // all of it: our reader has come by
-  const auto first = held.ids->find(id, delivery.record.sequence);
-  if (!first) return false;
-  ++repeats_;
-  if (options_.on_repeat) options_.on_repeat(delivery, *first);
-  return true;
 }
 
 // False: nothing was delivered. It was acked before a nack brought it again, or it is no event, and went to `gaps`.
@@ -452,9 +455,10 @@ void Consumer::renew_lease() {
 void Consumer::wait(std::uint64_t timeout_ns) {
   targets_.clear();
   for (const auto partition : wanted_) {
-    if (!holds(partition) || held_[partition]->give_by_ns != 0) continue;
+    const auto target = wait_target(partition);
+    if (!target) continue;
     if (held_[partition]->rewind_to != kNoLimit) return;
-    targets_.push_back(held_[partition]->reader.wait_target());
+    targets_.push_back(*target);
   }
   if (targets_.size() != wanted_.size()) timeout_ns = std::min(timeout_ns, look_again_ns_);
   if (sharing_ && options_.lease_ns != 0) timeout_ns = std::min(timeout_ns, options_.lease_ns / 8);
@@ -473,6 +477,7 @@ std::vector<PartitionState> Consumer::state() const {
       const auto& held = *held_[partition];
       state.held = true;
       state.giving = held.give_by_ns != 0;
+      state.held_back = !held.hand_over.is_over();
       state.position = held.reader.position();
       state.acked = sharing_ ? held.reader.acked() : state.position;
     } else if (const auto cursor = ipc::find_cursor(map, options_.group)) {

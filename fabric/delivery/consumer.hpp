@@ -23,11 +23,17 @@
 // nothing to deliver or to stand by for. Otherwise the consumer goes on with the rest and tries the bad one again every
 // millisecond; trouble() has the first error until it is over, and state() says it for every partition.
 //
+// The topic may grow meanwhile (Fabric::grow_topic). Members see it when they look at the group, attach the new partitions (allocates, and blocks on the
+// file system, once per doubling) and divide those as well. A new partition is held back until the group has acked what its keys had in
+// the partition that they come from (hand_over.hpp), so the order of each key is kept; a group that does not consume that one gets nothing of
+// the new one. Who was told `partitions` also takes what these grow into while it lives.
+//
 // Delivery is at least once and in the order of the partition: within one member's possession of it no record comes
 // twice (but after a nack, or a handler that threw under automatic acks), and a successor starts at or before the first record that its
 // predecessor did not ack. One thread at a time per Consumer. poll() allocates nothing while the division stands. A handler may use the
 // consumer that called it; a poll() in it delivers nothing.
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -37,6 +43,7 @@
 
 #include "fabric/delivery/ack_window.hpp"
 #include "fabric/delivery/filter.hpp"
+#include "fabric/delivery/hand_over.hpp"
 #include "fabric/delivery/id_index.hpp"
 #include "fabric/delivery/sharing.hpp"
 #include "fabric/event/envelope.hpp"
@@ -73,11 +80,11 @@ struct ConsumerOptions {
   ipc::StartAt start{ipc::StartAt::Kind::earliest, 0};  // for partitions where the group has no cursor yet
   ipc::WaitStrategy wait = ipc::WaitStrategy::block;    // used by wait()
   std::uint64_t most_per_partition = 256;               // records that one poll takes from a partition, at least 1
-  // Only these, whatever others have: such a member neither asks for partitions nor gives any away. Empty: a fair share of all.
+  // Only these, and what they grow into, whatever others have: such a member neither asks for partitions nor gives any away. Empty: a fair share of all.
   std::vector<std::uint32_t> partitions{};
   AckMode ack = AckMode::manual;
   Filter filter{};                             // what else there is counts as acked
-  // Leaves out, as acked, a record whose id an earlier record of the partition has, of all that are retained and that the group has come by
+  // Leaves out, as acked, a record whose id an earlier record of the partition (or of that which its keys were in before the topic grew) has, of all that are retained and that the group has come by
   // (since its cursor was created, or last moved forwards). What is known of the past is the log and the cursor alone, so it changes with the
   // ack, by the same compare-and-swap: no kill can come in between, and whoever takes the partition over knows the same. It does not tell
   // whether a handler that was killed before its ack had had its effect; the effect has to be idempotent too, or be published
@@ -121,6 +128,7 @@ struct PartitionState {
   std::uint32_t partition = 0;
   bool held = false;
   bool giving = false;  // held, and given away once everything is acked
+  bool held_back = false;  // held, and not delivered before the partition that its keys come from is acked so far
   // `position`: the next sequence to read. Where the partition is not held: both are the group's cursor, 0 if there is
   // none.
   std::uint64_t position = 0, acked = 0, head = 0;
@@ -167,7 +175,7 @@ class Consumer {
   std::uint64_t repeats() const noexcept { return repeats_; }  // left out by `dedupe` so far
   // Why the last try to take partitions failed, other than by a live owner: the first error, which names its partition.
   const std::optional<Error>& trouble() const noexcept { return trouble_; }
-  const Topic& topic() const noexcept { return *topic_; }
+  const Topic& topic() const noexcept { return *topic_; }  // as far as this consumer has followed it
   AckMode ack_mode() const noexcept { return options_.ack; }
   // Whether a delivery's views are valid until its record is acked; otherwise until the handler returns.
   bool keeps_views() const noexcept { return sharing_ && options_.gating && options_.lease_ns == 0; }
@@ -185,22 +193,36 @@ class Consumer {
     ipc::Reader reader;
     AckWindow acks;
     std::optional<IdIndex> ids{};    // where repeats are left out
+    struct Earlier {
+      std::uint32_t child;           // of the partition that it is of
+      IdIndex ids;
+    };
+    std::vector<Earlier> earlier{};  // likewise, of the partitions that its keys were in before the topic grew
     std::uint64_t possession = 0;
     std::uint64_t delivered_until;   // everything before was delivered, or is not there; falls when it is rewound
     std::uint64_t read_until;        // the same, and never falls: what lies behind was never delivered
     std::uint64_t give_by_ns = 0;    // not 0: it is given away, by then at the latest
     std::uint64_t rewind_to;         // nacked: delivered again from here on; kNoLimit: nothing is
+    HandOver hand_over{};            // until it is over nothing is delivered
+    std::uint64_t looked_ns = 0;     // when that was last looked at
     bool dropped = false;            // not ours any more, but poll() is still using its reader
   };
   bool holds(std::uint32_t partition) const noexcept { return held_[partition] && !held_[partition]->dropped; }
   bool deliver(Held& held, Delivery& delivery, const Handler& handler, const GapHandler& gaps);
   bool copy_out(Held& held, ipc::RecordView& view);
+  Result<void> index_ids(std::uint32_t partition, Held& held) const;
+  static std::optional<std::uint64_t> find_first(const Topic& topic, Held& held, const Delivery& delivery);
   bool is_repeat(Held& held, const Delivery& delivery);
   void rewind(std::uint32_t partition, Held& held, const GapHandler& gaps);
   void settle(Held& held, std::uint64_t position);
   bool move_cursor(std::uint32_t partition, std::uint64_t position);
   Result<bool> take_partition(const Sharing::Take& take);
   void share(std::uint64_t confirm_within_ns);
+  void divide(std::uint64_t confirm_within_ns);
+  std::optional<Error> follow_growth();
+  ipc::StartAt start_in(std::uint32_t partition, bool follows) const;
+  bool is_held_back(Held& held);
+  std::optional<ipc::WaitTarget> wait_target(std::uint32_t partition) const;
   void take_all(const std::vector<Sharing::Take>& takes, std::uint64_t confirm_within_ns);
   void give_when_acked(std::uint64_t now_ns);
   void drop(std::uint32_t partition, std::optional<PartitionChange::Kind> why);
@@ -208,8 +230,10 @@ class Consumer {
   Fabric fabric_;
   std::shared_ptr<const Topic> topic_;
   ConsumerOptions options_;
-  std::vector<std::uint32_t> wanted_;             // partitions, ascending
-  std::vector<std::optional<Held>> held_;         // by partition
+  std::vector<std::shared_ptr<const Topic>> former_;  // as it was before it grew: deliveries point to them
+  std::uint32_t joined_;                          // so many partitions it had when we joined
+  std::vector<std::uint32_t> wanted_;             // partitions, ascending; never moves in memory
+  std::deque<std::optional<Held>> held_;          // by partition; likewise
   std::unique_ptr<Sharing> sharing_;              // null: no group
   std::vector<std::string> troubles_;             // by partition
   std::vector<ipc::WaitTarget> targets_;          // scratch of wait()
@@ -217,6 +241,7 @@ class Consumer {
   ipc::Idler idler_;
   ipc::Clock clock_;
   std::uint32_t partitions_held_ = 0, giving_ = 0, failed_ = 0;  // failed_: not taken at the last try, other than by a live owner
+  bool took_ = false;                             // share() has taken partitions
   std::uint64_t possessions_ = 0;                 // partitions taken so far
   std::uint64_t repeats_ = 0;
   std::size_t turn_ = 0;                          // of wanted_: where poll() begins

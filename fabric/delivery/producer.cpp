@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 
 #include "fabric/event/envelope_fields.hpp"
+#include "fabric/topic_growth.hpp"
 #include "ipc/clock.hpp"
 #include "ipc/cursor.hpp"
 
@@ -15,12 +17,12 @@ namespace {
 
 using ipc::PublishOutcome;
 
-constexpr std::uint32_t kSpins = 64, kYields = 64;
+constexpr std::uint32_t kSpins = 64, kYields = 64, kMostMoves = 1000;
 constexpr std::uint64_t kShortestNapNs = 10'000, kLongestNapNs = 1'000'000;
 
 bool is_worth_another_try(PublishOutcome outcome) noexcept {
   return outcome == PublishOutcome::back_pressure || outcome == PublishOutcome::arena_full ||
-         outcome == PublishOutcome::refused;
+         outcome == PublishOutcome::moved || outcome == PublishOutcome::refused;
 }
 
 // The time between two tries: readers that are about to advance are met spinning, stopped ones cost next to nothing.
@@ -72,7 +74,7 @@ PublishOutcome publish_keyed(ipc::Publisher& publisher, std::span<const std::byt
 // With metadata: the same.
 PublishOutcome publish_described(ipc::Publisher& publisher, std::span<const std::byte> key,
                                  std::span<const std::byte> payload, const EventAttributes& attributes,
-                                 ipc::RecordOptions options) noexcept {
+                                 ipc::RecordOptions& options) noexcept {
   const auto head = envelope_bytes(key, attributes);
   if (!head) return PublishOutcome::too_large;
   if (*head == 0) return publisher.publish(payload, options);
@@ -84,22 +86,23 @@ PublishOutcome publish_described(ipc::Publisher& publisher, std::span<const std:
   return claim.commit(*head + payload.size(), options);
 }
 
-// Takes a publisher line in every partition.
-Result<std::vector<ipc::Publisher>> attach_publishers(const Topic& topic, const ProducerOptions& options) {
+// Takes a publisher line in every partition from `first` on.
+Result<std::vector<ipc::Publisher>> attach_publishers(const Topic& topic, std::uint32_t first, bool take_over) {
   std::vector<ipc::Publisher> publishers;
-  publishers.reserve(topic.partitions());
-  for (std::uint32_t partition = 0; partition < topic.partitions(); ++partition) {
-    auto publisher = ipc::Publisher::attach(topic.ring(partition), {.take_over = options.take_over});
+  publishers.reserve(topic.partitions() - first);
+  for (auto partition = first; partition < topic.partitions(); ++partition) {
+    auto publisher = ipc::Publisher::attach(topic.ring(partition), {.take_over = take_over});
     if (!publisher) return publisher.error();
     publishers.push_back(std::move(*publisher));
   }
   return publishers;
 }
 
-Result<std::vector<IdIndex>> index_ids(const Topic& topic) {
+// From `first` on.
+Result<std::vector<IdIndex>> index_ids(const Topic& topic, std::uint32_t first) {
   std::vector<IdIndex> ids;
-  ids.reserve(topic.partitions());
-  for (std::uint32_t partition = 0; partition < topic.partitions(); ++partition) {
+  ids.reserve(topic.partitions() - first);
+  for (auto partition = first; partition < topic.partitions(); ++partition) {
     auto index = IdIndex::open(topic.ring(partition));
     if (!index) return index.error();
     static_cast<void>(index->follow(topic.ring(partition)->map().tail()));  // what it does not reach now it does later
@@ -110,13 +113,19 @@ Result<std::vector<IdIndex>> index_ids(const Topic& topic) {
 
 // What is asked between claim and commit.
 struct OnceQuestion {
-  IdIndex& ids;
   const EventId& id;
+  std::uint32_t partition = 0;
+  IdIndex* ids = nullptr;
   IdIndex::Known known{};
 
+  bool admits_in(std::uint32_t where, IdIndex& index, std::uint64_t sequence) noexcept {
+    partition = where;
+    ids = &index;
+    return admit(this, sequence);
+  }
   static bool admit(void* context, std::uint64_t sequence) noexcept {
     auto& question = *static_cast<OnceQuestion*>(context);
-    question.known = question.ids.ask(question.id, sequence);
+    question.known = question.ids->ask(question.id, sequence);
     return question.known.answer == IdIndex::Answer::fresh;
   }
 };
@@ -127,33 +136,95 @@ Result<Producer> Producer::open(const Fabric& fabric, const std::string& topic, 
   for (;;) {
     auto attached = fabric.topic(topic, ipc::Access::read_write);
     if (!attached) return attached.error();
-    auto publishers = attach_publishers(**attached, options);
+    auto publishers = attach_publishers(**attached, 0, options.take_over);
     auto confirmed = fabric.confirm(**attached);
     if (!confirmed) return confirmed.error();
     if (!*confirmed) continue;  // deleted meanwhile: it is not found now, or it is another one
     if (!publishers) return publishers.error();
-    auto ids = options.idempotent ? index_ids(**attached) : Result<std::vector<IdIndex>>(std::vector<IdIndex>());
+    auto ids = options.idempotent ? index_ids(**attached, 0) : Result<std::vector<IdIndex>>(std::vector<IdIndex>());
     if (!ids) return ids.error();
-    return Producer(std::move(*attached), std::move(*publishers), std::move(*ids));
+    Producer producer(fabric, std::move(*attached), std::move(*publishers), std::move(*ids));
+    if (producer.follow_growth() != PublishOutcome::published) return *producer.trouble_;
+    return producer;
+  }
+}
+
+// The partitions that the topic has grown. Our lines in the old ones keep it from being deleted.
+Result<void> Producer::attach_grown() {
+  auto grown = fabric_.grown(*topic_);
+  if (!grown) return grown.error();
+  auto more = attach_publishers(**grown, topic_->partitions(), false);
+  if (!more) return more.error();
+  if (!ids_.empty()) {
+    auto ids = index_ids(**grown, topic_->partitions());
+    if (!ids) return ids.error();
+    ids_.reserve(ids_.size() + ids->size());
+    for (auto& index : *ids) ids_.push_back(std::move(index));
+  }
+  publishers_.reserve(publishers_.size() + more->size());
+  for (auto& publisher : *more) publishers_.push_back(std::move(publisher));
+  topic_ = std::move(*grown);
+  return {};
+}
+
+// `published`: the routes are known, try again. Words are looked at after the lines were taken, so that what a
+// one-writer publisher claimed when it was attached was claimed for these words, or lies below the hand-over.
+PublishOutcome Producer::follow_growth() noexcept try {
+  for (;;) {
+    auto words = Router::look(*topic_);
+    const auto count = Router::count_in(*topic_, words);
+    if (count == 0) {
+      trouble_ =
+          ipc::make_error(ErrorCode::corrupt, "topic '" + topic_->name() + "': a route word is damaged; run evf fsck");
+      return PublishOutcome::damaged;
+    }
+    if (count > topic_->partitions()) {
+      if (auto done = attach_grown(); !done) {
+        trouble_ = done.error();
+        return PublishOutcome::moved;
+      }
+      continue;
+    }
+    // A stride that was claimed for the old route, or when the line was taken, is not used any more: it lies below the
+    // hand-over that rebuild() marks, and nobody behind that shall wait for it.
+    for (std::uint32_t partition = 0; partition < topic_->partitions(); ++partition)
+      if (words[partition] != (router_.knows(partition) ? router_.word(partition) : 0))
+        publishers_[partition].give_up_claim();
+    router_.rebuild(*topic_, std::move(words));
+    trouble_.reset();
+    return PublishOutcome::published;
+  }
+} catch (const std::exception& problem) {
+  trouble_ = ipc::make_error(ErrorCode::system, problem.what());
+  return PublishOutcome::moved;
+}
+
+// Where the key belongs, until it is there: at most two new routes for each doubling. More is damage.
+template <class Send>
+Published Producer::send(std::span<const std::byte> key, std::uint32_t schema, const Send& send_to) noexcept {
+  for (std::uint32_t moves = 0;; ++moves) {
+    Published published{.partition = router_.partition_of(key)};
+    ipc::RecordOptions options{
+        .schema = schema & kMaxSchema, .sequence = &published.sequence, .route = router_.word(published.partition)};
+    published.outcome = send_to(published.partition, options);
+    if (published.outcome != PublishOutcome::moved) [[likely]]
+      return published;
+    const auto followed = moves < kMostMoves ? follow_growth() : PublishOutcome::damaged;
+    if (followed == PublishOutcome::published) continue;
+    published.outcome = followed;
+    return published;
   }
 }
 
 Published Producer::publish(std::span<const std::byte> key, std::span<const std::byte> payload,
                             std::uint32_t schema) noexcept {
-  Published published{.partition = topic_->partition_of(key)};
-  if (key.size() > kMaxKeyBytes) {
-    published.outcome = PublishOutcome::too_large;
-    return published;
-  }
-  auto& publisher = publishers_[published.partition];
-  ipc::RecordOptions options{.schema = schema & kMaxSchema, .sequence = &published.sequence};
-  if (key.empty()) {
-    published.outcome = publisher.publish(payload, options);
-  } else {
+  if (key.size() > kMaxKeyBytes) return {.outcome = PublishOutcome::too_large, .partition = router_.partition_of(key)};
+  return send(key, schema, [&](std::uint32_t partition, ipc::RecordOptions& options) noexcept {
+    auto& publisher = publishers_[partition];
+    if (key.empty()) return publisher.publish(payload, options);
     options.flags = ipc::kExtended;
-    published.outcome = publish_keyed(publisher, key, payload, options);
-  }
-  return published;
+    return publish_keyed(publisher, key, payload, options);
+  });
 }
 
 Published Producer::publish_within(std::span<const std::byte> key, std::span<const std::byte> payload,
@@ -163,33 +234,35 @@ Published Producer::publish_within(std::span<const std::byte> key, std::span<con
 
 Published Producer::publish(std::span<const std::byte> key, std::span<const std::byte> payload,
                             const EventAttributes& attributes, std::uint32_t schema) noexcept {
-  Published published{.partition = topic_->partition_of(key)};
   if (!ids_.empty()) {
     const auto id =
         attributes.id.empty() && attributes.passed_on != nullptr ? attributes.passed_on->id() : attributes.id;
-    if (!id.empty()) return publish_once(published.partition, id, key, payload, attributes, schema);
+    if (!id.empty()) return publish_once(id, key, payload, attributes, schema);
   }
-  published.outcome = publish_described(publishers_[published.partition], key, payload, attributes,
-                                        {.schema = schema & kMaxSchema, .sequence = &published.sequence});
-  return published;
+  return send(key, schema, [&](std::uint32_t partition, ipc::RecordOptions& options) noexcept {
+    return publish_described(publishers_[partition], key, payload, attributes, options);
+  });
 }
 
 // Asked before as well: what is known already costs no claim. (Each try during another's claim would leave a void
-// behind, and tries come fast.)
-Published Producer::publish_once(std::uint32_t partition, const EventId& id, std::span<const std::byte> key,
-                                 std::span<const std::byte> payload, const EventAttributes& attributes,
-                                 std::uint32_t schema) noexcept {
-  Published published{.partition = partition};
-  OnceQuestion question{.ids = ids_[partition], .id = id};
+// behind, and tries come fast.) So are the partitions that the key was in before the topic grew: there nothing of it is
+// published any more.
+Published Producer::publish_once(const EventId& id, std::span<const std::byte> key, std::span<const std::byte> payload,
+                                 const EventAttributes& attributes, std::uint32_t schema) noexcept {
+  OnceQuestion question{.id = id};
   const ipc::Admission admission{.announced = IdIndex::hash(id), .admit = OnceQuestion::admit, .context = &question};
-  published.outcome = PublishOutcome::refused;
-  if (OnceQuestion::admit(&question, ipc::find_head(topic_->ring(partition)->map())))
-    published.outcome =
-        publish_described(publishers_[partition], key, payload, attributes,
-                          {.schema = schema & kMaxSchema, .sequence = &published.sequence, .admission = &admission});
+  auto published = send(key, schema, [&](std::uint32_t partition, ipc::RecordOptions& options) noexcept {
+    auto child = partition;
+    for (auto parent = parent_of(topic_->base(), child); parent; parent = parent_of(topic_->base(), child = *parent))
+      if (!question.admits_in(*parent, ids_[*parent], end_of_hand_over(*topic_, child))) return PublishOutcome::refused;
+    if (!question.admits_in(partition, ids_[partition], ipc::find_head(topic_->ring(partition)->map())))
+      return PublishOutcome::refused;
+    options.admission = &admission;
+    return publish_described(publishers_[partition], key, payload, attributes, options);
+  });
   if (published.outcome != PublishOutcome::refused || question.known.answer != IdIndex::Answer::repeated)
     return published;
-  return {.partition = partition, .sequence = question.known.sequence, .repeated = true};
+  return {.partition = question.partition, .sequence = question.known.sequence, .repeated = true};
 }
 
 Published Producer::publish_within(std::span<const std::byte> key, std::span<const std::byte> payload,

@@ -4,13 +4,18 @@
 // One Producer per thread; it holds a publisher line in every partition. publish() does not block; no allocation after
 // open(). What is published by one Producer under one key is delivered in that order. Between Producers there is no
 // order.
+//
+// A topic may grow meanwhile (Fabric::grow_topic). The next publish that meets the new route attaches the new partitions, once per doubling:
+// it allocates, and blocks on the file system. The order of keys is kept. Where that fails, nothing was published: `moved`; trouble() says why.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "fabric/delivery/id_index.hpp"
+#include "fabric/delivery/router.hpp"
 #include "fabric/event/event_attributes.hpp"
 #include "fabric/fabric.hpp"
 #include "ipc/ring_writer.hpp"
@@ -51,7 +56,7 @@ class Producer {
   static Result<Producer> open(const Fabric& fabric, const std::string& topic, const ProducerOptions& options = {});
 
   // `schema`: at most kMaxSchema; higher bits are cut off. Outcomes: those of Publisher::publish; too_large also for a
-  // key of more than kMaxKeyBytes. On back_pressure and arena_full nothing was published: ask blame(partition) who it
+  // key of more than kMaxKeyBytes; moved: the topic has grown, and the new partitions could not be attached. On back_pressure and arena_full nothing was published: ask blame(partition) who it
   // is, and try again.
   Published publish(std::span<const std::byte> key, std::span<const std::byte> payload,
                     std::uint32_t schema = 0) noexcept;
@@ -68,7 +73,7 @@ class Producer {
                     std::uint32_t schema = 0) noexcept {
     return publish(as_bytes(key), as_bytes(payload), attributes, schema);
   }
-  // The same, waiting out back_pressure, arena_full and refused (spins, yields, then naps of up to 1 ms) for at most
+  // The same, waiting out back_pressure, arena_full, moved and refused (spins, yields, then naps of up to 1 ms) for at most
   // `timeout_ns`. Blocks.
   Published publish_within(std::span<const std::byte> key, std::span<const std::byte> payload, std::uint64_t timeout_ns,
                            std::uint32_t schema = 0) noexcept;
@@ -77,18 +82,28 @@ class Producer {
 
   // Not for hot paths: allocates.
   PartitionBlame blame(std::uint32_t partition) const;
+  // As far as this Producer has followed it. Both references are valid until the next publish().
   const Topic& topic() const noexcept { return *topic_; }
   ipc::Publisher& publisher(std::uint32_t partition) { return publishers_[partition]; }
+  // Why the growth of the topic could not be followed the last time.
+  const std::optional<Error>& trouble() const noexcept { return trouble_; }
 
  private:
-  Producer(std::shared_ptr<const Topic> topic, std::vector<ipc::Publisher> publishers, std::vector<IdIndex> ids)
-      : topic_(std::move(topic)), publishers_(std::move(publishers)), ids_(std::move(ids)) {}
-  Published publish_once(std::uint32_t partition, const EventId& id, std::span<const std::byte> key,
-                         std::span<const std::byte> payload, const EventAttributes& attributes,
-                         std::uint32_t schema) noexcept;
+  Producer(const Fabric& fabric, std::shared_ptr<const Topic> topic, std::vector<ipc::Publisher> publishers,
+           std::vector<IdIndex> ids)
+      : fabric_(fabric), topic_(std::move(topic)), publishers_(std::move(publishers)), ids_(std::move(ids)) {}
+  template <class Send>
+  Published send(std::span<const std::byte> key, std::uint32_t schema, const Send& send_to) noexcept;
+  Published publish_once(const EventId& id, std::span<const std::byte> key, std::span<const std::byte> payload,
+                         const EventAttributes& attributes, std::uint32_t schema) noexcept;
+  ipc::PublishOutcome follow_growth() noexcept;
+  Result<void> attach_grown();
+  Fabric fabric_;
   std::shared_ptr<const Topic> topic_;
   std::vector<ipc::Publisher> publishers_;
   std::vector<IdIndex> ids_;  // by partition; idempotent producers only
+  Router router_;
+  std::optional<Error> trouble_;
 };
 
 }  // namespace fabric

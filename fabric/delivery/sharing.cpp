@@ -40,9 +40,12 @@ Sharing::Sharing(const Topic& topic, std::vector<std::uint32_t> wanted, Options 
       ring_(topic.ring(0)),
       number_(acquire_number()),
       self_(ipc::reader_id(ring_->member(), number_)) {
-  watched_.reserve(wanted_.size());
-  for (const auto partition : wanted_)
-    watched_.push_back({.watch = ipc::CursorWatch(topic.ring(partition), options_.group)});
+  extend(topic, std::exchange(wanted_, {}));
+}
+
+void Sharing::extend(const Topic& topic, const std::vector<std::uint32_t>& more) {
+  wanted_.insert(wanted_.end(), more.begin(), more.end());
+  for (const auto partition : more) watched_.push_back({.watch = ipc::CursorWatch(topic.ring(partition), options_.group)});
 }
 
 Sharing::~Sharing() {

@@ -40,6 +40,8 @@ class Sharing {
 
   // `wanted`: partitions, ascending.
   Sharing(const Topic& topic, std::vector<std::uint32_t> wanted, Options options);
+  // The topic has grown by these as well, which come after all others.
+  void extend(const Topic& topic, const std::vector<std::uint32_t>& more);
   ~Sharing();  // takes its requests back
   Sharing(const Sharing&) = delete;
   Sharing& operator=(const Sharing&) = delete;

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "fabric/topic_names.hpp"
 #include "ipc/checksum.hpp"
 
 namespace fabric {
@@ -111,7 +112,7 @@ struct Workers::Impl {
   }
 
   std::uint64_t place(std::uint32_t partition, std::uint64_t sequence) const {
-    return sequence * consumer.topic().partitions() + partition;
+    return sequence * kMaxPartitions + partition;
   }
   std::uint64_t settle() {
     Done done;

@@ -133,6 +133,7 @@ int Publication::run() {
       ++repeated_;
     } else if (result || result.outcome == PublishOutcome::sync_failed) {
       published_.add(reader_.payload().size());
+      if (result.partition >= partitions_.size()) partitions_.resize(producer_->topic().partitions());  // the topic has grown
       partitions_[result.partition].add(reader_.payload().size());
     }
     if (result) {
@@ -177,7 +178,7 @@ Published Publication::publish_waiting() {
   auto result = try_within(0);
   const auto blocked = [&] {
     return result.outcome == PublishOutcome::back_pressure || result.outcome == PublishOutcome::arena_full ||
-           result.outcome == PublishOutcome::refused;
+           result.outcome == PublishOutcome::moved || result.outcome == PublishOutcome::refused;
   };
   if (!blocked()) return result;
   const auto timeout = arguments_->timeout_ns.value_or(std::numeric_limits<std::uint64_t>::max());
@@ -238,6 +239,9 @@ int Publication::explain(const Published& result) const {
                   "stop it, or start again with --take-over");
     case PublishOutcome::sync_failed:
       return fail(kFailed, fmt::format("{} is published, but the device reported an error", where), "check the disk");
+    case PublishOutcome::moved:
+      return producer_->trouble() ? fail(*producer_->trouble())
+                                  : fail(kFailed, fmt::format("{}: {}", where, to_string(result.outcome)), "start again");
     case PublishOutcome::damaged:
       return fail(kCorrupt, fmt::format("{}: the control words of partition {} make no sense", where, result.partition),
                   fmt::format("run evf fsck {}", arguments_->topic));

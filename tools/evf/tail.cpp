@@ -147,7 +147,7 @@ int tail(const Context& context, Arguments& arguments) {
   const auto topic = open_topic(*fabric, arguments.topic, observer ? ipc::Access::read_only : ipc::Access::read_write);
   if (!topic) return fail(topic.error());
   explain_start(**topic, arguments);
-  auto source = Source::open(*topic, arguments.source);
+  auto source = Source::open(*fabric, *topic, arguments.source);
   if (!source) return fail(source.error());
   for (const auto partition : source->owned_by_others())
     note(fmt::format("partition {} of group '{}' is read by another member; see evf lag {}", partition,

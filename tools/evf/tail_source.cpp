@@ -5,6 +5,8 @@
 #include <thread>
 #include <utility>
 
+#include "fabric/topic_growth.hpp"
+#include "fabric/topic_route.hpp"
 #include "ipc/clock.hpp"
 
 namespace fabric::evf {
@@ -17,17 +19,18 @@ constexpr std::uint64_t kLongestWaitNs = 100'000'000;
 
 }  // namespace
 
-Source::Source(std::shared_ptr<const Topic> topic, SourceOptions options)
-    : topic_(std::move(topic)),
+Source::Source(const Fabric& fabric, std::shared_ptr<const Topic> topic, SourceOptions options)
+    : fabric_(fabric),
+      topic_(std::move(topic)),
       options_(std::move(options)),
       idler_(options_.group.empty() ? ipc::WaitStrategy::back_off : ipc::WaitStrategy::block) {}
 
-Result<Source> Source::open(const std::shared_ptr<const Topic>& topic, const SourceOptions& options) {
+Result<Source> Source::open(const Fabric& fabric, const std::shared_ptr<const Topic>& topic, const SourceOptions& options) {
   if (options.partition && *options.partition >= topic->partitions())
     return ipc::make_error(ErrorCode::invalid_argument, "topic '" + topic->name() + "' has no partition " +
                                                             std::to_string(*options.partition) + "; it has 0 to " +
                                                             std::to_string(topic->partitions() - 1));
-  Source source(topic, options);
+  Source source(fabric, topic, options);
   std::vector<std::uint32_t> wanted;
   for (std::uint32_t i = 0; i < topic->partitions(); ++i)
     if (!options.partition || *options.partition == i) wanted.push_back(i);
@@ -48,8 +51,41 @@ ipc::ReaderOptions Source::reader_options(std::uint32_t index) const {
   return options;
 }
 
+// The new partitions from their beginning: whoever reads the topic has read on up to there.
+Result<void> Source::follow_growth() {
+  if (!options_.follow || options_.partition || !topic_->is_outgrown()) return {};
+  auto grown = fabric_.grown(*topic_);
+  if (!grown) return grown.error();
+  const auto before = std::exchange(topic_, std::move(*grown))->partitions();
+  std::vector<std::uint32_t> more;
+  for (auto number = before; number < topic_->partitions(); ++number) {
+    more.push_back(number);
+    partitions_.push_back({.number = number});
+    starts_.push_back({ipc::StartAt::Kind::sequence, 0});
+    const auto& parent = topic_->ring(*parent_of(topic_->base(), number))->map();
+    const auto cursor = sharing_ ? ipc::find_cursor(parent, options_.group) : std::nullopt;
+    if (!cursor) continue;
+    if (auto placed = place_cursor(*topic_->ring(number), options_.group, cursor->gating, 0, false); !placed) return placed;
+  }
+  if (sharing_) sharing_->extend(*topic_, more);
+  return {};
+}
+
+bool Source::is_held_back(Partition& partition) {
+  if (partition.hand_over.is_over() || options_.partition) return false;
+  return !partition.hand_over.look(*topic_, [this](std::uint32_t parent) -> std::optional<std::uint64_t> {
+    if (sharing_) {
+      const auto cursor = ipc::find_cursor(topic_->ring(parent)->map(), options_.group);
+      return cursor ? std::optional(cursor->position) : std::nullopt;
+    }
+    const auto found = std::find_if(partitions_.begin(), partitions_.end(), [&](const auto& each) { return each.number == parent; });
+    return found != partitions_.end() && found->reader ? std::optional(found->acked_until) : std::nullopt;
+  });
+}
+
 Result<void> Source::share() {
   shared_ns_ = ipc::monotonic_ns();
+  if (auto followed = follow_growth(); !followed) return followed;
   if (!sharing_) {
     for (std::uint32_t i = 0; i < partitions_.size(); ++i)
       if (auto taken = take(i, {.partition = partitions_[i].number}); !taken) return taken.error();
@@ -84,6 +120,7 @@ Result<void> Source::take(std::uint32_t index, const Sharing::Take& due) {
   partition.acked_until = reader->position();
   if (!cursor && reader->position() > wanted) late_starts_.push_back({partition.number, wanted, reader->position()});
   partition.reader.emplace(std::move(*reader));
+  partition.hand_over = HandOver(*topic_, partition.number);
   if (sharing_) sharing_->took(partition.number, shared_ns_);
   return {};
 }
@@ -105,7 +142,7 @@ bool Source::finished(const Partition& partition) const noexcept {
 }
 
 Item Source::next() {
-  const bool share_now = options_.follow && (sharing_ || held() != partitions_.size());
+  const bool share_now = options_.follow && (sharing_ || held() != partitions_.size() || topic_->is_outgrown());
   if (share_now && ipc::monotonic_ns() - shared_ns_ >= kLookAgainNs)
     static_cast<void>(share());  // what fails now is tried again
   Partition* oldest = nullptr;
@@ -113,7 +150,7 @@ Item Source::next() {
   for (auto& partition : partitions_) {
     if (finished(partition)) continue;
     more = true;
-    if (partition.giving) continue;
+    if (partition.giving || is_held_back(partition)) continue;
     if (!partition.pending && partition.reader)
       if (auto item = fill(partition)) return *item;
     if (partition.pending && (oldest == nullptr || partition.pending->timestamp_ns < oldest->pending->timestamp_ns))
@@ -211,8 +248,9 @@ void Source::ack() {
 void Source::wait() {
   targets_.clear();
   for (const auto& partition : partitions_)
-    if (partition.reader && !partition.giving && !finished(partition)) targets_.push_back(partition.reader->wait_target());
-  const bool all = held() == partitions_.size();
+    if (partition.reader && !partition.giving && !finished(partition) && partition.hand_over.is_over())
+      targets_.push_back(partition.reader->wait_target());
+  const bool all = targets_.size() == partitions_.size();
   if (targets_.empty()) {
     std::this_thread::sleep_for(std::chrono::nanoseconds(kLookAgainNs));
     return;

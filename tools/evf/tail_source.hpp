@@ -3,13 +3,15 @@
 //
 // Two modes. An observer maps read-only and has no cursor. A group's reader shares the partitions with the other members, as Consumer
 // does, and acks what was written out; unlike Consumer it merges partitions by time, and can stop behind any record, which --limit
-// needs. Not thread-safe. next() does not block.
+// needs. With --follow both take the partitions that the topic grows, behind those that their keys come from (hand_over.hpp); who is to
+// read one partition only reads it whatever stands before. Not thread-safe. next() does not block, but where the topic has grown.
 
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "fabric/delivery/hand_over.hpp"
 #include "fabric/delivery/sharing.hpp"
 #include "fabric/event/record_place.hpp"
 #include "fabric/fabric.hpp"
@@ -54,7 +56,7 @@ struct LateStart {
 class Source {
  public:
   // Errors: those of Reader::attach; invalid_argument (no such partition).
-  static Result<Source> open(const std::shared_ptr<const Topic>& topic, const SourceOptions& options);
+  static Result<Source> open(const Fabric& fabric, const std::shared_ptr<const Topic>& topic, const SourceOptions& options);
 
   // The oldest record at hand, or something else to report. Views are valid until the next call.
   Item next();
@@ -76,11 +78,14 @@ class Source {
     std::optional<ipc::RecordView> pending{};
     std::uint64_t acked_until = 0;  // behind the last item handed out
     std::uint64_t stalled_at = 0, stalled_since_ns = 0;
+    HandOver hand_over{};           // until it is over nothing is read
     bool giving = false;            // another member asked for it: given away with the next ack
   };
 
-  Source(std::shared_ptr<const Topic> topic, SourceOptions options);
+  Source(const Fabric& fabric, std::shared_ptr<const Topic> topic, SourceOptions options);
   Result<void> share();
+  Result<void> follow_growth();
+  bool is_held_back(Partition& partition);
   Result<void> take(std::uint32_t index, const Sharing::Take& due);
   ipc::ReaderOptions reader_options(std::uint32_t partition) const;
   bool finished(const Partition& partition) const noexcept;
@@ -88,6 +93,7 @@ class Source {
   std::optional<Item> pass_unfinished(Partition& partition);
   Item hand_out(Partition& partition);
 
+  Fabric fabric_;
   std::shared_ptr<const Topic> topic_;
   SourceOptions options_;
   std::vector<Partition> partitions_;

@@ -1,4 +1,4 @@
-// evf topic create|list|describe|delete: the first two and the last; describe has a file of its own.
+// evf topic create|grow|list|describe|delete: all but list and describe, which have files of their own.
 
 #include <fmt/format.h>
 
@@ -79,6 +79,30 @@ int create(const Context& context, CreateArguments& arguments) {
   return kOk;
 }
 
+int grow(const Context& context, const std::string& name, std::uint32_t partitions) {
+  const auto fabric = open_fabric(context);
+  if (!fabric) return fail(fabric.error());
+  const auto opened = open_topic(*fabric, name, ipc::Access::read_only);  // has the better message
+  if (!opened) return fail(opened.error());
+  const auto before = fabric->describe_topic(name);
+  if (!before) return fail(before.error());
+  const auto grown = fabric->grow_topic(name, partitions);
+  if (!grown && grown.error().code == ErrorCode::invalid_argument) {
+    const auto& message = grown.error().message;
+    const auto end = message.rfind("; ");
+    return fail(kUsage, message.substr(0, end), message.substr(end + 2));
+  }
+  if (!grown) return fail(grown.error());
+  const auto info = fabric->describe_topic(name);
+  if (!info) return fail(info.error());
+  if (before->partitions == info->partitions && !before->growing)
+    note(fmt::format("topic {} has {}: nothing to do", name, plural(info->partitions, "partition")));
+  else
+    note(fmt::format("topic {} of {} grew from {} to {}, {} in all", name, fabric->directory(), before->partitions,
+                     plural(info->partitions, "partition"), format_bytes(info->file_bytes)));
+  return kOk;
+}
+
 int remove(const Context& context, const std::string& name, bool force) {
   const auto fabric = open_fabric(context);
   if (!fabric) return fail(fabric.error());
@@ -137,6 +161,26 @@ void add_create(CLI::App& app, Context& context) {
   sub->add_flag("--lock", ring.file.lock, "Keep the pages in memory (RLIMIT_MEMLOCK)");
 }
 
+void add_grow(CLI::App& app, Context& context) {
+  struct Arguments {
+    std::string name;
+    std::uint32_t partitions = 0;
+  };
+  const auto arguments = std::make_shared<Arguments>();
+  auto* sub = add_verb(app, context,
+                       {.name = "grow",
+                        .description = "Give a topic more partitions, while it is in use.",
+                        .details = "Partitions are doubled, once or several times: 4 can become 8, 16, 32, ...\n"
+                                   "Publishers and groups follow by themselves. Half of the keys of each partition\n"
+                                   "move to its new one; a group gets nothing of it before it has acked what they\n"
+                                   "had in the old one, so the order of each key is kept. Killed half way it harms\n"
+                                   "nobody: run it again. There is no way back.",
+                        .examples = "  evf topic grow orders --partitions 16"},
+                       [&context, arguments] { return grow(context, arguments->name, arguments->partitions); });
+  sub->add_option("TOPIC", arguments->name, "The topic")->required();
+  add_count(*sub, "-p,--partitions", arguments->partitions, "How many it is to have")->required();
+}
+
 void add_delete(CLI::App& app, Context& context) {
   struct Arguments {
     std::string name;
@@ -160,11 +204,12 @@ void add_delete(CLI::App& app, Context& context) {
 void add_topic(CLI::App& app, Context& context) {
   auto* topic = add_verb(app, context,
                          {.name = "topic",
-                          .description = "Create, list, describe and delete topics.",
+                          .description = "Create, grow, list, describe and delete topics.",
                           .details = "evf topic VERB --help says more.",
                           .directory = false});
   topic->require_subcommand(0, 1);
   add_create(*topic, context);
+  add_grow(*topic, context);
   add_topic_list(*topic, context);
   add_topic_describe(*topic, context);
   add_delete(*topic, context);
