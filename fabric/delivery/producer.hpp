@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "fabric/event/event_attributes.hpp"
+#include "fabric/event/key.hpp"
 #include "fabric/fabric.hpp"
 #include "ipc/ring_writer.hpp"
 
@@ -66,6 +67,32 @@ class Producer {
                            std::uint32_t schema = 0) noexcept;
   Published publish_within(std::span<const std::byte> key, std::span<const std::byte> payload, std::uint64_t timeout_ns,
                            const EventAttributes& attributes, std::uint32_t schema = 0) noexcept;
+
+  // The same with integers as keys (event/key.hpp).
+  template <KeyInteger Key>
+  Published publish(Key key, std::span<const std::byte> payload, std::uint32_t schema = 0) noexcept {
+    return publish(IntegerKey(key).bytes(), payload, schema);
+  }
+  template <KeyInteger Key>
+  Published publish(Key key, std::string_view payload, std::uint32_t schema = 0) noexcept {
+    return publish(IntegerKey(key).bytes(), as_bytes(payload), schema);
+  }
+  template <KeyInteger Key>
+  Published publish(Key key, std::span<const std::byte> payload, const EventAttributes& attributes,
+                    std::uint32_t schema = 0) noexcept {
+    return publish(IntegerKey(key).bytes(), payload, attributes, schema);
+  }
+  template <KeyInteger Key>
+  Published publish(Key key, std::string_view payload, const EventAttributes& attributes,
+                    std::uint32_t schema = 0) noexcept {
+    return publish(IntegerKey(key).bytes(), as_bytes(payload), attributes, schema);
+  }
+
+  // All with one key, in this order, with one claim and one time stamp for up to 64 where there is room; `published` counts those that are in. Stops
+  // at the first that is not, and says why; nothing behind it is in. Valid in the result: outcome, partition, and the sequence of the last one
+  // that is in, if any is. What does not fit a slot together with its key goes one by one. Non-blocking, no allocation.
+  Published publish_batch(std::span<const std::byte> key, std::span<const std::span<const std::byte>> payloads,
+                          std::size_t& published, std::uint32_t schema = 0) noexcept;
 
   // Not for hot paths: allocates.
   PartitionBlame blame(std::uint32_t partition) const;
