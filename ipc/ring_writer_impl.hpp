@@ -207,8 +207,9 @@ PublishOutcome BasicPublisher<Schedule>::publish_batch(std::span<const std::span
   const bool all_inline = std::all_of(payloads.begin(), payloads.end(), [&](auto p) { return p.size() <= inline_bytes; });
   if (!all_inline) {
     for (const auto payload : payloads) {
-      if (const auto outcome = publish(payload, options); outcome != PublishOutcome::published) return outcome;
-      ++published;
+      const auto outcome = publish(payload, options);
+      if (outcome == PublishOutcome::published || outcome == PublishOutcome::sync_failed) ++published;
+      if (outcome != PublishOutcome::published) return outcome;
     }
     return PublishOutcome::published;
   }

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <utility>
 
+#include "fabric/formats/fields.hpp"
 #include "fabric/json.hpp"
 
 namespace fabric::catalog {
@@ -173,6 +174,15 @@ std::string parent_of(std::string_view path) {
   return std::string(parent);
 }
 
+std::optional<FieldList> list_of(std::optional<formats::ListedFields> listed) {
+  if (!listed) return std::nullopt;
+  FieldList list{.open = !listed->whole};
+  for (auto& field : listed->fields)
+    list.fields.push_back(
+        {.path = std::move(field.path), .type = std::move(field.type), .required = field.required, .open = field.open});
+  return list;
+}
+
 }  // namespace
 
 bool FieldList::has(std::string_view path) const {
@@ -216,6 +226,8 @@ std::optional<FieldList> native_fields(std::string_view schema) {
 FieldListers::FieldListers() {
   add(contract::Format::json_schema, json_schema_fields);
   add(contract::Format::native, native_fields);
+  add(contract::Format::protobuf, [](std::string_view schema) { return list_of(formats::protobuf_fields(schema)); });
+  add(contract::Format::flatbuffers, [](std::string_view schema) { return list_of(formats::flatbuffers_fields(schema)); });
 }
 
 std::optional<FieldList> FieldListers::list(const SchemaText& schema) const {

@@ -1,8 +1,8 @@
 #pragma once
 // Which fields a schema has, as far as its text can tell: so that lint() knows what consumers read, and people see it.
 //
-// JSON Schema and native structs are known here; for other formats a lister is added. Thread-safe once all listers were
-// added; schemas are input: their nesting and number of fields are bounded.
+// JSON Schema, native structs, Protobuf and FlatBuffers are known here; for other formats a lister is added. Thread-safe once all listers
+// were added; schemas are input: their nesting and number of fields are bounded.
 
 #include <functional>
 #include <map>
@@ -37,7 +37,7 @@ using FieldLister = std::function<std::optional<FieldList>(std::string_view sche
 
 class FieldListers {
  public:
-  FieldListers();  // knows json_schema and native
+  FieldListers();  // knows those above
   void add(contract::Format format, FieldLister lister) { listers_[format] = std::move(lister); }
   // nullopt: nobody can tell.
   std::optional<FieldList> list(const SchemaText& schema) const;

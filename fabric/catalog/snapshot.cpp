@@ -121,7 +121,12 @@ Result<Applied> apply(const Fabric& fabric, const Catalog& catalog, const ApplyO
   while (true) {  // ends: who was faster made progress
     auto plan = plan_apply(fabric, catalog, options.formats);
     if (!plan) return plan.error();
-    if (plan->changes.empty()) return Applied{.number = plan->base->number};
+    RegistryPlan registration;
+    if (options.registry != nullptr && options.formats != nullptr) {
+      auto planned = plan_registration(*options.registry, *options.formats, plan->base->catalog, catalog);
+      if (!planned) return planned.error();
+      registration = std::move(*planned);
+    }
     if (!options.force && impact_of(plan->changes) == Impact::breaking) {
       std::string broken;
       for (const auto& change : plan->changes)
@@ -129,9 +134,20 @@ Result<Applied> apply(const Fabric& fabric, const Catalog& catalog, const ApplyO
           broken += (broken.empty() ? "" : "; ") + change.subject + ": " + change.message;
       return ipc::make_error(ErrorCode::incompatible, "the catalog breaks what is in force: " + broken);
     }
+    if (!registration.steps.empty() || !registration.refused.empty()) {
+      const auto carried = carry_out(*options.registry, registration);
+      if (!carried) return carried.error();
+      if (!*carried) continue;
+    }
+    if (plan->changes.empty())
+      return Applied{.number = plan->base->number, .registered = std::move(registration.steps)};
     const auto number = commit(fabric, catalog, *plan);
     if (!number) return number.error();
-    if (*number) return Applied{.number = **number, .made = true, .changes = std::move(plan->changes)};
+    if (*number)
+      return Applied{.number = **number,
+                     .made = true,
+                     .changes = std::move(plan->changes),
+                     .registered = std::move(registration.steps)};
   }
 }
 

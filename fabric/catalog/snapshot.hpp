@@ -22,6 +22,7 @@
 
 #include "fabric/catalog/diff.hpp"
 #include "fabric/catalog/model.hpp"
+#include "fabric/catalog/registration.hpp"
 #include "fabric/contract/schema.hpp"
 #include "fabric/fabric.hpp"
 
@@ -59,15 +60,19 @@ Result<std::optional<std::uint64_t>> commit(const Fabric& fabric, const Catalog&
 
 struct ApplyOptions {
   const contract::Formats* formats = nullptr;
-  bool force = false;  // breaking changes too
+  bool force = false;  // breaking changes too; what the registry refuses is refused all the same
+  // Not null: what registration.hpp says reaches it, ahead of the snapshot. Needs `formats`.
+  const contract::Registry* registry = nullptr;
 };
 struct Applied {
   std::uint64_t number = 0;  // in force now
   bool made = false;         // false: it was in force already
   std::vector<Change> changes{};
+  std::vector<RegistryStep> registered{};  // what the registry was told
 };
-// Plans and commits until one of the two holds: nothing changes, or the snapshot is made. `catalog` has to be free of
-// errors (load_files(), lint()). Errors: incompatible (names the breaking changes) unless forced; those above.
+// Plans, registers and commits until one of the two holds: nothing changes, or the snapshot is made. `catalog` has to be free of
+// errors (load_files(), lint()). Errors: incompatible (names the breaking changes, unless forced, or what the registry refuses; then nothing
+// was written); those above and of plan_registration() and carry_out().
 Result<Applied> apply(const Fabric& fabric, const Catalog& catalog, const ApplyOptions& options);
 
 // The snapshot in force, for a process that stays.

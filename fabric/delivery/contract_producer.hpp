@@ -86,6 +86,15 @@ class ContractProducer {
     return sent(producer_.publish_within(key, payload, timeout_ns, attributes, schema_id_));
   }
 
+  // As Producer::publish_batch().
+  SentEvent publish_batch(std::span<const std::byte> key, std::span<const std::span<const std::byte>> payloads,
+                          std::size_t& published) noexcept {
+    published = 0;
+    if (!allowed_) [[unlikely]]
+      return {.outcome = SendOutcome::contract};
+    return sent(producer_.publish_batch(key, payloads, published, schema_id_));
+  }
+
   std::uint32_t schema_id() const noexcept { return schema_id_; }
   const std::string& subject() const noexcept { return attachment_.schema.subject; }
   // As decided last: standing, version, deprecation.

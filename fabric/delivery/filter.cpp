@@ -18,7 +18,8 @@ std::pair<std::uint64_t&, bool> value_of(PerKey& values, const Event& event) {
 
 }  // namespace
 
-bool Filter::lets_through(const ipc::RecordView& record, const Event& event) const {
+bool Filter::lets_through(const ipc::RecordView& record, const Event& event) {
+  if (!types.empty() && !types.lets_through(record.schema, event)) return false;
   const auto key = as_text(event.envelope.key);
   if (!schemas.empty() && std::find(schemas.begin(), schemas.end(), record.schema) == schemas.end()) return false;
   if (!keys.empty() && std::find(keys.begin(), keys.end(), key) == keys.end()) return false;

@@ -17,7 +17,7 @@ namespace {
 
 using ipc::PublishOutcome;
 
-constexpr std::uint32_t kSpins = 64, kYields = 64, kMostMoves = 1000;
+constexpr std::uint32_t kSpins = 64, kYields = 64;
 constexpr std::uint64_t kShortestNapNs = 10'000, kLongestNapNs = 1'000'000;
 
 bool is_worth_another_try(PublishOutcome outcome) noexcept {
@@ -87,9 +87,8 @@ PublishOutcome publish_described(ipc::Publisher& publisher, std::span<const std:
 }
 
 // Takes a publisher line in every partition from `first` on.
-Result<std::vector<ipc::Publisher>> attach_publishers(const Topic& topic, std::uint32_t first, bool take_over) {
-  std::vector<ipc::Publisher> publishers;
-  publishers.reserve(topic.partitions() - first);
+Result<std::deque<ipc::Publisher>> attach_publishers(const Topic& topic, std::uint32_t first, bool take_over) {
+  std::deque<ipc::Publisher> publishers;
   for (auto partition = first; partition < topic.partitions(); ++partition) {
     auto publisher = ipc::Publisher::attach(topic.ring(partition), {.take_over = take_over});
     if (!publisher) return publisher.error();
@@ -161,7 +160,6 @@ Result<void> Producer::attach_grown() {
     ids_.reserve(ids_.size() + ids->size());
     for (auto& index : *ids) ids_.push_back(std::move(index));
   }
-  publishers_.reserve(publishers_.size() + more->size());
   for (auto& publisher : *more) publishers_.push_back(std::move(publisher));
   topic_ = std::move(*grown);
   return {};
@@ -202,8 +200,9 @@ PublishOutcome Producer::follow_growth() noexcept try {
 // Where the key belongs, until it is there: at most two new routes for each doubling. More is damage.
 template <class Send>
 Published Producer::send(std::span<const std::byte> key, std::uint32_t schema, const Send& send_to) noexcept {
+  Published published;  // returned where it is: a copy would wait for what was just written to it
   for (std::uint32_t moves = 0;; ++moves) {
-    Published published{.partition = router_.partition_of(key)};
+    published.partition = router_.partition_of(key);
     ipc::RecordOptions options{
         .schema = schema & kMaxSchema, .sequence = &published.sequence, .route = router_.word(published.partition)};
     published.outcome = send_to(published.partition, options);

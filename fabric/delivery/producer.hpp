@@ -8,6 +8,7 @@
 // A topic may grow meanwhile (Fabric::grow_topic). The next publish that meets the new route attaches the new partitions, once per doubling:
 // it allocates, and blocks on the file system. The order of keys is kept. Where that fails, nothing was published: `moved`; trouble() says why.
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@
 #include "fabric/delivery/id_index.hpp"
 #include "fabric/delivery/router.hpp"
 #include "fabric/event/event_attributes.hpp"
+#include "fabric/event/key.hpp"
 #include "fabric/fabric.hpp"
 #include "ipc/ring_writer.hpp"
 
@@ -80,27 +82,65 @@ class Producer {
   Published publish_within(std::span<const std::byte> key, std::span<const std::byte> payload, std::uint64_t timeout_ns,
                            const EventAttributes& attributes, std::uint32_t schema = 0) noexcept;
 
+  // The same with integers as keys (event/key.hpp).
+  template <KeyInteger Key>
+  Published publish(Key key, std::span<const std::byte> payload, std::uint32_t schema = 0) noexcept {
+    return publish(IntegerKey(key).bytes(), payload, schema);
+  }
+  template <KeyInteger Key>
+  Published publish(Key key, std::string_view payload, std::uint32_t schema = 0) noexcept {
+    return publish(IntegerKey(key).bytes(), as_bytes(payload), schema);
+  }
+  template <KeyInteger Key>
+  Published publish(Key key, std::span<const std::byte> payload, const EventAttributes& attributes,
+                    std::uint32_t schema = 0) noexcept {
+    return publish(IntegerKey(key).bytes(), payload, attributes, schema);
+  }
+  template <KeyInteger Key>
+  Published publish(Key key, std::string_view payload, const EventAttributes& attributes,
+                    std::uint32_t schema = 0) noexcept {
+    return publish(IntegerKey(key).bytes(), as_bytes(payload), attributes, schema);
+  }
+
+  // All with one key, in this order, with one claim and one time stamp for up to 64 where there is room; `published` counts those that are in. Stops
+  // at the first that is not, and says why; nothing behind it is in. Valid in the result: outcome, partition, and the sequence of the last one
+  // that is in, if any is. What does not fit a slot together with its key goes one by one. Non-blocking, no allocation.
+  Published publish_batch(std::span<const std::byte> key, std::span<const std::span<const std::byte>> payloads,
+                          std::size_t& published, std::uint32_t schema = 0) noexcept;
+
   // Not for hot paths: allocates.
   PartitionBlame blame(std::uint32_t partition) const;
-  // As far as this Producer has followed it. Both references are valid until the next publish().
+  // As far as this Producer has followed it; valid until the next publish().
   const Topic& topic() const noexcept { return *topic_; }
+  // Valid as long as the Producer.
   ipc::Publisher& publisher(std::uint32_t partition) { return publishers_[partition]; }
+  // For who claims in publisher(partition) himself: where the key belongs, and the route to name (ipc::RecordOptions::route). When that is
+  // `moved`, publish() finds the way. Valid until the next publish().
+  struct Routed {
+    std::uint32_t partition = 0;
+    std::uint64_t route = 0;
+  };
+  Routed route(std::span<const std::byte> key) const noexcept {
+    const auto partition = router_.partition_of(key);
+    return {.partition = partition, .route = router_.word(partition)};
+  }
   // Why the growth of the topic could not be followed the last time.
   const std::optional<Error>& trouble() const noexcept { return trouble_; }
 
  private:
-  Producer(const Fabric& fabric, std::shared_ptr<const Topic> topic, std::vector<ipc::Publisher> publishers,
+  Producer(const Fabric& fabric, std::shared_ptr<const Topic> topic, std::deque<ipc::Publisher> publishers,
            std::vector<IdIndex> ids)
       : fabric_(fabric), topic_(std::move(topic)), publishers_(std::move(publishers)), ids_(std::move(ids)) {}
   template <class Send>
   Published send(std::span<const std::byte> key, std::uint32_t schema, const Send& send_to) noexcept;
   Published publish_once(const EventId& id, std::span<const std::byte> key, std::span<const std::byte> payload,
                          const EventAttributes& attributes, std::uint32_t schema) noexcept;
+  static constexpr std::uint32_t kMostMoves = 1000;  // of one publish; more is damage
   ipc::PublishOutcome follow_growth() noexcept;
   Result<void> attach_grown();
   Fabric fabric_;
   std::shared_ptr<const Topic> topic_;
-  std::vector<ipc::Publisher> publishers_;
+  std::deque<ipc::Publisher> publishers_;  // by partition; they stay where they are, claims point to them
   std::vector<IdIndex> ids_;  // by partition; idempotent producers only
   Router router_;
   std::optional<Error> trouble_;

@@ -33,10 +33,12 @@ class TypedClaim {
   // On back-pressure the claim stays and may be committed again.
   SentEvent commit() noexcept {
     if (event_ == nullptr) return sent_;
-    ipc::RecordOptions options{.schema = schema_id_, .sequence = &sent_.sequence};
+    ipc::RecordOptions options{.schema = contract_->schema_id(), .sequence = &sent_.sequence, .route = route_};
     if (head_ != 0) options.flags = ipc::kExtended;
     sent_.ring = claim_.commit(head_ + sizeof(T), options);
     sent_.outcome = ContractProducer::outcome_of(sent_.ring);
+    if (sent_.ring == ipc::PublishOutcome::moved) [[unlikely]]
+      sent_ = publish_elsewhere();
     if (sent_) event_ = nullptr;
     return sent_;
   }
@@ -44,13 +46,21 @@ class TypedClaim {
  private:
   template <class>
   friend class TypedProducer;
-  TypedClaim(ipc::Claim claim, std::size_t head, std::uint32_t schema_id, SentEvent sent) noexcept
-      : claim_(std::move(claim)), head_(head), schema_id_(schema_id), sent_(sent) {
+  TypedClaim(ipc::Claim claim, std::size_t head, std::uint64_t route, ContractProducer& contract,
+             SentEvent sent) noexcept
+      : claim_(std::move(claim)), head_(head), route_(route), contract_(&contract), sent_(sent) {
     if (claim_ && sent_) event_ = std::construct_at(reinterpret_cast<T*>(claim_.bytes().data() + head_));
+  }
+  // The topic has grown since the claim, and the key belongs to another partition: copied there.
+  SentEvent publish_elsewhere() noexcept {
+    Event event;
+    if (head_ != 0 && !decode_block(claim_.bytes().first(head_), event)) return sent_;
+    return contract_->publish(event.envelope.key, std::as_bytes(std::span(event_, 1)));
   }
   ipc::Claim claim_;
   std::size_t head_;  // bytes of the envelope in front
-  std::uint32_t schema_id_;
+  std::uint64_t route_;
+  ContractProducer* contract_;
   SentEvent sent_;
   T* event_ = nullptr;
 };
@@ -84,12 +94,25 @@ class TypedProducer {
     return contract_.publish_within(as_bytes(key), bytes_of(event), timeout_ns, attributes);
   }
 
-  // All with one key, in this order, without a key with one claim for many; `published` counts those that are in. Stops
-  // at the first that is not. Valid in the result: outcome, ring, partition.
-  SentEvent publish_batch(std::string_view key, std::span<const T> events, std::size_t& published) noexcept;
+  // As Producer::publish_batch().
+  SentEvent publish_batch(std::span<const std::byte> key, std::span<const T> events, std::size_t& published) noexcept;
+  SentEvent publish_batch(std::string_view key, std::span<const T> events, std::size_t& published) noexcept {
+    return publish_batch(as_bytes(key), events, published);
+  }
 
   // Room for one event, see TypedClaim; one at a time.
-  TypedClaim<T> claim(std::string_view key) noexcept;
+  TypedClaim<T> claim(std::span<const std::byte> key) noexcept;
+  TypedClaim<T> claim(std::string_view key) noexcept { return claim(as_bytes(key)); }
+
+  // The same with integers as keys (event/key.hpp).
+  SentEvent publish(KeyInteger auto key, const T& event) noexcept { return publish(IntegerKey(key).bytes(), event); }
+  SentEvent publish_within(KeyInteger auto key, const T& event, std::uint64_t timeout_ns) noexcept {
+    return contract_.publish_within(IntegerKey(key).bytes(), bytes_of(event), timeout_ns);
+  }
+  SentEvent publish_batch(KeyInteger auto key, std::span<const T> events, std::size_t& published) noexcept {
+    return publish_batch(IntegerKey(key).bytes(), events, published);
+  }
+  TypedClaim<T> claim(KeyInteger auto key) noexcept { return claim(IntegerKey(key).bytes()); }
 
   Result<bool> check(std::uint64_t now_ns = 0) { return contract_.check(now_ns); }
   std::uint32_t schema_id() const noexcept { return contract_.schema_id(); }
@@ -103,36 +126,31 @@ class TypedProducer {
 };
 
 template <class T>
-SentEvent TypedProducer<T>::publish_batch(std::string_view key, std::span<const T> events,
+SentEvent TypedProducer<T>::publish_batch(std::span<const std::byte> key, std::span<const T> events,
                                           std::size_t& published) noexcept {
   published = 0;
-  SentEvent sent{.outcome = contract_.allowed() ? SendOutcome::published : SendOutcome::contract};
-  if (!key.empty()) {
-    while (sent && published < events.size())
-      if (sent = publish(key, events[published]); sent) ++published;
-    return sent;
-  }
-  sent.partition = contract_.producer().topic().partition_of({});
-  auto& publisher = contract_.producer().publisher(sent.partition);
   std::array<std::span<const std::byte>, 64> batch;
+  auto sent = contract_.publish_batch(key, {}, published);
   while (sent && published < events.size()) {
     const auto count = std::min(batch.size(), events.size() - published);
     for (std::size_t i = 0; i < count; ++i) batch[i] = bytes_of(events[published + i]);
     std::size_t done = 0;
-    sent.ring = publisher.publish_batch(std::span(batch).first(count), done, {.schema = schema_id()});
-    sent.outcome = ContractProducer::outcome_of(sent.ring);
+    const auto before = sent.sequence;
+    sent = contract_.publish_batch(key, std::span(batch).first(count), done);
+    if (done == 0) sent.sequence = before;
     published += done;
   }
   return sent;
 }
 
 template <class T>
-TypedClaim<T> TypedProducer<T>::claim(std::string_view key) noexcept {
+TypedClaim<T> TypedProducer<T>::claim(std::span<const std::byte> key) noexcept {
   static_assert(alignof(T) <= 8,
                 "an event with an alignment above 8 cannot lie behind an envelope; publish() copies it");
-  const Envelope envelope{.key = as_bytes(key)};
+  const Envelope envelope{.key = key};
   const auto head = key.empty() ? 0 : envelope_bytes(envelope);
-  SentEvent sent{.partition = contract_.producer().topic().partition_of(envelope.key)};
+  const auto [partition, route] = contract_.producer().route(key);
+  SentEvent sent{.partition = partition};
   if (!contract_.allowed()) sent.outcome = SendOutcome::contract;
   if (key.size() > kMaxKeyBytes) sent.outcome = SendOutcome::too_large;
   auto claim = contract_.producer().publisher(sent.partition).claim(sent ? head + sizeof(T) : 1);
@@ -141,7 +159,7 @@ TypedClaim<T> TypedProducer<T>::claim(std::string_view key) noexcept {
     sent.outcome = ContractProducer::outcome_of(sent.ring);
   }
   if (sent && head != 0) encode_envelope(envelope, claim.bytes().first(head));
-  return {std::move(claim), head, schema_id(), sent};
+  return {std::move(claim), head, route, contract_, sent};
 }
 
 }  // namespace fabric

@@ -101,6 +101,44 @@ TEST_F(CatalogVerbs, ApplyRefusesWhatBreaksSomebodyUnlessForced) {
   EXPECT_THAT(wrong.err, HasSubstr("did you mean 'owner'?"));
 }
 
+TEST_F(CatalogVerbs, ApplyRegistersSchemasUnlessToldNotTo) {
+  const auto subjects = [&] { return json({"schema", "list"}, "evf.schemas/1")["subjects"].size(); };
+  const auto dry = evf({"catalog", "apply", shop(), "--dry-run"});
+  EXPECT_THAT(dry.out, AllOf(HasSubstr("REGISTRY"), HasSubstr("register"), HasSubstr("becomes version 1 of the subject (version 2 in the catalog)")));
+  EXPECT_THAT(dry.err, HasSubstr("in the registry"));
+  EXPECT_EQ(subjects(), 0U);
+  const auto alone = json({"catalog", "apply", shop(), "--no-register"}, "evf.catalog-apply/1");
+  EXPECT_EQ(alone["applied"], true);
+  EXPECT_EQ(alone["registry"], Json::array());
+  EXPECT_EQ(subjects(), 0U);
+  const auto completed = json({"catalog", "apply", shop()}, "evf.catalog-apply/1");
+  EXPECT_EQ(completed["applied"], false) << "the snapshot is there";
+  EXPECT_EQ(completed["registered"], true);
+  EXPECT_GT(completed["registry"].size(), 5U);
+  EXPECT_GT(subjects(), 5U);
+  EXPECT_EQ(json({"schema", "show", "OrderPlaced"}, "evf.schema/1")["versions"][0]["version"], 1);
+  EXPECT_THAT(ok({"schema", "mode", "OrderPlaced"}), HasSubstr("full-transitive"));
+  EXPECT_THAT(ok({"schema", "show", "BasketAbandoned", "1"}), HasSubstr("2027-03-31"));
+  const auto again = evf({"catalog", "apply", shop()});
+  EXPECT_THAT(again.err, HasSubstr("nothing to apply"));
+}
+
+TEST_F(CatalogVerbs, ApplyIsRefusedByTheRegistryAsAWhole) {
+  write_file(file("proto"), "syntax = \"proto3\"; message Other { bytes order_id = 1; }");
+  ok({"schema", "register", "PaymentCaptured", file("proto"), "--format", "protobuf"});
+  const auto refused = evf({"catalog", "apply", shop(), "--force"});
+  EXPECT_EQ(refused.code, kUnhealthy);
+  EXPECT_THAT(refused.out, HasSubstr("message-renamed"));
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("the registry refuses the schema of 'PaymentCaptured' (backward): version 1"),
+                                 HasSubstr("--no-register")));
+  EXPECT_EQ(json({"schema", "list"}, "evf.schemas/1")["subjects"].size(), 1U);
+  this->refused({"catalog", "show"}, kNotFound, "no catalog was applied");
+  const auto json = this->json({"catalog", "apply", shop()}, "evf.catalog-apply/1", kUnhealthy);
+  EXPECT_EQ(json["refused"][0]["subject"], "PaymentCaptured");
+  EXPECT_EQ(json["registered"], false);
+  ok({"catalog", "apply", shop(), "--no-register"});
+}
+
 TEST_F(CatalogVerbs, DiffOfFilesAndSnapshots) {
   const auto kinder = shop_with("kinder", "customer-care]", "customer-care, app]");
   const auto worse = shop_with("worse", "key: parcel_id", "key: order_id");

@@ -63,6 +63,39 @@ TEST_F(ContractsTest, a_payload_that_does_not_keep_its_contract_is_shown_as_it_i
   EXPECT_NE(last()["data_error"], "");
 }
 
+TEST_F(ContractsTest, tail_shows_the_types_and_keys_that_are_asked_for) {
+  register_schema("orders.placed", "json-schema", kJsonSchema);
+  register_schema("orders.paid", "json-schema", R"({"type":"object","properties":{"order":{"type":"integer"}}})");
+  const auto publish = [&](const std::string& subject, const std::string& order, const std::string& key) {
+    ok({"pub", "orders", "-f", "ndjson", "--subject", subject, "--key", key}, "{\"order\":" + order + "}\n");
+  };
+  publish("orders.placed", "\"a\"", "anna");
+  publish("orders.paid", "2", "anna");
+  publish("orders.placed", "\"c\"", "ben");
+  ok({"pub", "orders"}, "of no type\n");
+  ok({"pub", "orders", "-f", "cloudevents"},
+     R"({"specversion":"1.0","id":"1","source":"/test","type":"orders.checked","data":{"order":5}})");
+  const auto orders = [&](const Words& filter) {
+    Words words{"tail", "orders", "--json"};
+    words.insert(words.end(), filter.begin(), filter.end());
+    std::vector<std::string> seen;
+    for (const auto& record : lines_of(ok(words))) seen.push_back(Json::parse(std::string(record["payload"]))["order"].dump());
+    return seen;
+  };
+  using ::testing::ElementsAre;
+  EXPECT_THAT(orders({"--type", "orders.placed"}), ElementsAre("\"a\"", "\"c\""));
+  EXPECT_THAT(orders({"--type", "orders.placed", "--limit", "1"}), ElementsAre("\"a\""));
+  EXPECT_THAT(orders({"--type", "orders.paid", "--type", "orders.checked"}), ElementsAre("2", "5"));
+  EXPECT_THAT(orders({"--type", "orders.placed", "--key", "ben"}), ElementsAre("\"c\""));
+  EXPECT_THAT(orders({"--key", "anna", "--key", "ben"}), ElementsAre("\"a\"", "2", "\"c\""));
+  EXPECT_THAT(orders({"--type", "orders.paid", "--raw"}), ElementsAre("2"));
+  EXPECT_THAT(orders({"--type", "orders.placed", "--group", "g"}), ElementsAre("\"a\"", "\"c\""));
+  EXPECT_EQ(ok({"tail", "orders", "--group", "g"}), "") << "what was left out is acked";
+  refused({"tail", "orders", "--type", "orders.placd"}, 3, "there is no event type 'orders.placd'; did you mean 'orders.placed'?");
+  refused({"tail", "orders", "--type", "orders.checkd"}, 3, "did you mean 'orders.checked'?");
+  refused({"tail", "orders", "--type", "something quite different"}, 3, "evf schema list shows");
+}
+
 TEST_F(ContractsTest, refusals) {
   register_schema("shop.placed", "json-schema", kJsonSchema);
   refused({"pub", "orders", "--subject", "shop.placed"}, 2, "--subject needs JSON");

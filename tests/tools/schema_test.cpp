@@ -59,6 +59,50 @@ TEST_F(SchemaVerbs, CheckAsJson) {
       << "the latest only";
 }
 
+// A field that goes is fine for data, and not for the next one to use its number.
+TEST_F(SchemaVerbs, CheckJudgesProtobufSourceBesideTheData) {
+  const auto proto = [&](const std::string& name, const std::string& body) {
+    write(name, "syntax = \"proto3\"; package p; message M { " + body + " }");
+  };
+  proto("p1", "int32 a = 1; string b = 2;");
+  proto("p2", "int32 a = 1; reserved 2; reserved \"b\";");
+  proto("p3", "int32 a = 1;");
+  proto("p4", "int64 a = 1; string c = 2;");
+  const auto check = [&](const std::string& mode, const std::string& rules, const Words& names) {
+    Words words{"schema", "check", "--format", "protobuf", "--mode", mode, "--rules", rules};
+    for (const auto& name : names) words.push_back(file(name));
+    return words;
+  };
+  EXPECT_EQ(ok(check("full", "wire", {"p1", "p3"})), "");
+  EXPECT_EQ(ok(check("full", "source", {"p1", "p2"})), "") << "reserved: nobody is hurt";
+  const auto gone = evf(check("full", "source", {"p1", "p3"}));
+  EXPECT_EQ(gone.code, kUnhealthy);
+  EXPECT_THAT(gone.out, HasSubstr("source     p.M.b  field-removed"));
+  EXPECT_THAT(gone.err, HasSubstr("is incompatible (full, source): 1 violation"));
+  EXPECT_EQ(evf(check("none", "source", {"p1", "p3"})).code, kUnhealthy) << "mode none is about data";
+  EXPECT_EQ(ok(check("none", "wire", {"p1", "p4"})), "");
+  EXPECT_EQ(ok(check("full", "source", {"p1", "p2", "p2"})), "");
+  EXPECT_EQ(ok(check("full", "source", {"p3", "p3"})), "");
+
+  const auto both = json(check("full", "source", {"p2", "p4"}), "evf.schema-check/1", kUnhealthy);
+  EXPECT_EQ(both["rules"], "source");
+  std::vector<std::string> rows;
+  for (const auto& row : both["violations"]) rows.push_back(std::string(row["direction"]) + " " + std::string(row["rule"]));
+  EXPECT_THAT(rows, ::testing::ElementsAre("old-reads-new type-narrowed", "source reserved-removed", "source reserved-reused"));
+  EXPECT_EQ(json(check("full", "wire", {"p2", "p4"}), "evf.schema-check/1", kUnhealthy)["violations"].size(), 1U);
+
+  proto("q1", "int32 a = 1; string b = 2;");
+  const auto last = json(check("full", "source", {"q1", "p3", "p3"}), "evf.schema-check/1");
+  EXPECT_EQ(last["compatible"], true) << "the last OLD only";
+  const auto all = json(check("full-transitive", "source", {"q1", "p3", "p3"}), "evf.schema-check/1", kUnhealthy);
+  ASSERT_EQ(all["violations"].size(), 1U);
+  EXPECT_EQ(all["violations"][0]["version"], 1);
+  EXPECT_EQ(all["violations"][0]["file"], file("q1"));
+  auto native = this->check("full", {"v1", "v2"});
+  native.insert(native.end(), {"--rules", "source"});
+  refused(native, kUsage, "--rules source has no meaning for --format native");
+}
+
 TEST_F(SchemaVerbs, WhatCannotBeReadNamesTheFile) {
   refused(check("full", {"v1", "none"}), kUsage, file("none") + ": line 1, column 2");
   refused(check("full", {"v1", "missing"}), kNotFound, file("missing"));

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "fabric/catalog/registration.hpp"
 #include "tools/evf/catalog.hpp"
+#include "tools/evf/schema.hpp"
 #include "tools/evf/text.hpp"
 
 namespace fabric::evf {
@@ -44,51 +46,136 @@ int diff(const Context& context, const DiffArguments& arguments) {
 
 struct ApplyArguments {
   std::vector<std::string> paths;
-  bool force = false, dry_run = false;
+  bool force = false, dry_run = false, no_register = false;
 };
 
-void show_plan(const Context& context, const catalog::Plan& plan, std::uint64_t number) {
-  if (!context.json) return print_changes(plan.changes);
-  print_json(
-      Json{{"schema", "evf.catalog-apply/1"},
-           {"base", plan.base->number},
-           {"snapshot", number == 0 ? Json() : Json(number)},
-           {"applied", number != 0},
-           {"impact", plan.changes.empty() ? Json() : Json(catalog::to_string(catalog::impact_of(plan.changes)))},
-           {"changes", changes_json(plan.changes)}});
-}
+// One apply: plans, shows, registers, commits; when somebody else was faster, plans and shows again. The order, and what a kill leaves, are
+// in fabric/DESIGN.md.
+class Application {
+ public:
+  Application(const Context& context, const Fabric& fabric, const catalog::Catalog& catalog, const ApplyArguments& arguments)
+      : context_(context), fabric_(fabric), catalog_(catalog), arguments_(arguments) {}
 
-// Commits the plan that was shown; when somebody else was faster, plans and shows again.
-int plan_and_commit(const Context& context, const Fabric& fabric, const catalog::Catalog& catalog,
-                    const ApplyArguments& arguments) {
-  while (!interrupted()) {
-    const auto plan = catalog::plan_apply(fabric, catalog, &known_formats());
+  int run() {
+    if (!arguments_.no_register) {
+      auto registry = contract::Registry::open(fabric_, known_formats());
+      if (!registry) return fail(registry.error());
+      registry_ = std::move(*registry);
+    }
+    while (!interrupted())
+      if (const auto code = once()) return *code;
+    return kFailed;
+  }
+
+ private:
+  // nullopt: once more.
+  std::optional<int> once() {
+    auto plan = catalog::plan_apply(fabric_, catalog_, &known_formats());
     if (!plan) return fail(plan.error());
-    const bool refused = catalog::impact_of(plan->changes) == catalog::Impact::breaking && !arguments.force;
-    if (plan->changes.empty() || refused || arguments.dry_run) {
-      show_plan(context, *plan, 0);
-      if (plan->changes.empty())
-        note(fmt::format("nothing to apply: snapshot {} of {} says the same", plan->base->number, fabric.directory()));
-      if (refused)
-        return fail(kUnhealthy, fmt::format("not applied: {}", summary(plan->changes)),
-                    "take them back, or apply them with --force");
-      if (arguments.dry_run && !plan->changes.empty())
-        note(fmt::format("not applied (--dry-run): {}", summary(plan->changes)));
+    plan_ = std::move(*plan);
+    registration_ = {};
+    if (registry_) {
+      auto planned = catalog::plan_registration(*registry_, known_formats(), plan_.base->catalog, catalog_);
+      if (!planned) return fail(planned.error());
+      registration_ = std::move(*planned);
+    }
+    const bool nothing = plan_.changes.empty() && registration_.steps.empty() && registration_.refused.empty();
+    if (nothing || is_refused() || arguments_.dry_run) return only_show(nothing);
+    if (!context_.json) show(0);
+    const auto carried = registry_ ? catalog::carry_out(*registry_, registration_) : Result<bool>(true);
+    if (!carried) return fail(carried.error());
+    if (!*carried) return again("somebody changed the registry meanwhile");
+    if (plan_.changes.empty()) return conclude(plan_.base->number, false);
+    const auto number = catalog::commit(fabric_, catalog_, plan_);
+    if (!number) return fail(number.error());
+    if (!*number) return again("somebody applied another catalog meanwhile");
+    return conclude(**number, true);
+  }
+
+  bool is_refused() const {
+    return !registration_.refused.empty() ||
+           (catalog::impact_of(plan_.changes) == catalog::Impact::breaking && !arguments_.force);
+  }
+
+  std::optional<int> again(std::string_view why) const {
+    note(fmt::format("{}; comparing again", why));
+    return std::nullopt;
+  }
+
+  int only_show(bool nothing) const {
+    show(0);
+    if (nothing) {
+      note(fmt::format("nothing to apply: snapshot {} of {} says the same", plan_.base->number, fabric_.directory()));
       return kOk;
     }
-    if (!context.json) show_plan(context, *plan, 0);
-    const auto number = catalog::commit(fabric, catalog, *plan);
-    if (!number) return fail(number.error());
-    if (!*number) {
-      note("somebody applied another catalog meanwhile; comparing with that one");
-      continue;
-    }
-    if (context.json) show_plan(context, *plan, **number);
-    note(fmt::format("applied as snapshot {} of {}: {}", **number, fabric.directory(), summary(plan->changes)));
+    if (!registration_.refused.empty())
+      return fail(kUnhealthy, "not applied: " + catalog::explain(registration_.refused),
+                  "take the change back, loosen the subject's mode (evf schema mode), or leave the registry alone with --no-register");
+    if (is_refused())
+      return fail(kUnhealthy, fmt::format("not applied: {}", summary(plan_.changes)),
+                  "take them back, or apply them with --force");
+    note(fmt::format("not applied (--dry-run): {}{}", summary(plan_.changes), steps_text()));
     return kOk;
   }
-  return kFailed;
-}
+
+  int conclude(std::uint64_t number, bool made) const {
+    if (context_.json) show(made ? number : 0, true);
+    note(made ? fmt::format("applied as snapshot {} of {}: {}{}", number, fabric_.directory(), summary(plan_.changes), steps_text())
+              : fmt::format("snapshot {} of {} says the same; the registry lacked {}", number, fabric_.directory(),
+                            plural(registration_.steps.size(), "step")));
+    return kOk;
+  }
+
+  std::string steps_text() const {
+    return registration_.steps.empty() ? "" : fmt::format("; {} in the registry", plural(registration_.steps.size(), "step"));
+  }
+
+  // `number`: of the snapshot that was made; 0: none. `registered`: the steps were made, too.
+  void show(std::uint64_t number, bool registered = false) const {
+    if (context_.json)
+      return print_json(Json{
+          {"schema", "evf.catalog-apply/1"},
+          {"base", plan_.base->number},
+          {"snapshot", number == 0 ? Json() : Json(number)},
+          {"applied", number != 0},
+          {"impact", plan_.changes.empty() ? Json() : Json(catalog::to_string(catalog::impact_of(plan_.changes)))},
+          {"changes", changes_json(plan_.changes)},
+          {"registered", registered},
+          {"registry", steps_json()},
+          {"refused", refused_json()}});
+    print_changes(plan_.changes);
+    Table table({"REGISTRY", "SUBJECT", ">VERSION", "WHAT"});
+    for (const auto& step : registration_.steps)
+      table.add({std::string(catalog::to_string(step.kind)), printable(step.subject),
+                 step.version == 0 ? "all" : std::to_string(step.version), printable(step.message)});
+    if (!table.empty()) table.print();
+    for (const auto& refusal : registration_.refused) print_violations(refusal.violations);
+  }
+
+  Json steps_json() const {
+    Json rows = Json::array();
+    for (const auto& step : registration_.steps)
+      rows.push_back({{"step", catalog::to_string(step.kind)},
+                      {"subject", step.subject},
+                      {"version", step.version == 0 ? Json() : Json(step.version)},
+                      {"message", step.message}});
+    return rows;
+  }
+  Json refused_json() const {
+    Json rows = Json::array();
+    for (const auto& [subject, mode, violations] : registration_.refused)
+      rows.push_back({{"subject", subject}, {"mode", contract::to_string(mode)}, {"violations", violations_json(violations)}});
+    return rows;
+  }
+
+  const Context& context_;
+  const Fabric& fabric_;
+  const catalog::Catalog& catalog_;
+  const ApplyArguments& arguments_;
+  std::optional<contract::Registry> registry_;  // none: it is left alone
+  catalog::Plan plan_;
+  catalog::RegistryPlan registration_;
+};
 
 int apply(const Context& context, const ApplyArguments& arguments) {
   int code = kOk;
@@ -96,7 +183,7 @@ int apply(const Context& context, const ApplyArguments& arguments) {
   if (!source) return code;
   const auto fabric = open_fabric(context, !arguments.dry_run);
   if (!fabric) return fail(fabric.error());
-  return plan_and_commit(context, *fabric, source->catalog, arguments);
+  return Application(context, *fabric, source->catalog, arguments).run();
 }
 
 }  // namespace
@@ -127,12 +214,17 @@ void add_catalog_apply(CLI::App& app, Context& context) {
                 .details = "Shows what changes, and makes the next snapshot; every process of the fabric sees it\n"
                            "without restart. Refused with exit code 4 when the catalog has errors or a change breaks\n"
                            "somebody (then --force applies it all the same). A catalog that changes nothing makes no\n"
-                           "snapshot. The paths are the whole catalog: what they do not mention is removed.",
+                           "snapshot. The paths are the whole catalog: what they do not mention is removed.\n\n"
+                           "Schemas go into the registry under the names of their events and commands, together with\n"
+                           "their compatibility modes and deprecations (--no-register leaves it alone). A schema that\n"
+                           "its subject's mode stands against is refused before anything is written, --force or not.\n"
+                           "What was cut short is completed by applying the same catalog again.",
                 .examples = "  evf catalog apply catalog/ --dry-run\n  evf catalog apply catalog/",
                 .json = true},
                [&context, arguments] { return apply(context, *arguments); });
   sub->add_option("PATH", arguments->paths, "Files, or a directory of them")->required();
   sub->add_flag("--force", arguments->force, "Apply breaking changes too");
+  sub->add_flag("--no-register", arguments->no_register, "Leave the registry of schemas alone");
   sub->add_flag("--dry-run", arguments->dry_run, "Show what would change, and change nothing");
 }
 

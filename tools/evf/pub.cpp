@@ -343,6 +343,11 @@ int check_key(const Arguments& arguments) {
                 "the key is the event's subject");
   if (!key.field.empty() && arguments.format == InputFormat::length_prefixed)
     return fail(kUsage, "--key-field has no meaning for --format length-prefixed", "use --key, or another format");
+  if (key.integer && key.field.empty() && key.constant.empty())
+    return fail(kUsage, "--key-type int goes with --key or --key-field", "see evf pub --help");
+  if (key.integer && key.field.empty() && !integer_key(key.constant))
+    return fail(kUsage, fmt::format("--key '{}' is no integer of 64 bits", printable(key.constant)),
+                "write -9223372036854775808 to 18446744073709551615, or use --key-type text");
   if (key.separator && (!lines || (key.field.empty() && key.id_field.empty())))
     return fail(kUsage, "--separator goes with --key-field or --id-field, and --format lines", "see evf pub --help");
   if (key.separator && key.separator->empty())
@@ -404,6 +409,8 @@ void add_options(CLI::App& sub, Arguments& arguments) {
       ->excludes(constant);
   sub.add_option("--id-field", arguments.key.id_field, "Where the event's id is, likewise")->type_name("FIELD");
   sub.add_flag("--once", arguments.once, "Leave out what the topic retains already, by its id");
+  add_choice<bool>(sub, "--key-type", arguments.key.integer, {{"text", false}, {"int", true}},
+                   "What the keys are: text as it stands, or integers, which are other keys (text)");
   sub.add_option("--separator", arguments.key.separator, "Between the fields of a line (blanks)")->type_name("TEXT");
   sub.add_option_function<std::string>(
          "--rate",

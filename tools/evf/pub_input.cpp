@@ -1,3 +1,4 @@
+#include "fabric/event/key.hpp"
 #include "tools/evf/pub_input.hpp"
 
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "fabric/event/key.hpp"
 #include "tools/evf/text.hpp"
 
 namespace fabric::evf {
@@ -222,7 +224,25 @@ bool RecordReader::next_prefixed() {
   return refuse(fmt::format("is cut off: {} of {} are there", format_count(payload_.size()), plural(bytes, "byte")));
 }
 
+std::optional<std::string> integer_key(std::string_view digits) {
+  const auto parse = [&](auto value) -> std::optional<std::string> {
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+    return std::string(IntegerKey(value).text());
+  };
+  return digits.starts_with('-') ? parse(std::int64_t{}) : parse(std::uint64_t{});
+}
+
 bool RecordReader::find_key() {
+  if (!find_text_key()) return false;
+  if (!key_rule_.integer || (key_rule_.field.empty() && key_rule_.constant.empty())) return true;
+  auto bytes = integer_key(key_);
+  if (!bytes) return refuse(fmt::format("has the key '{}', which is no integer of 64 bits", printable(key_)));
+  key_ = std::move(*bytes);
+  return true;
+}
+
+bool RecordReader::find_text_key() {
   if (format_ == InputFormat::cloudevents) {
     key_ = as_text(event_->outgoing.key());
     return true;

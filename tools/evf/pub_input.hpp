@@ -61,7 +61,11 @@ struct KeyRule {
   std::string field;                     // --key-field: a dotted path (NDJSON) or a field number from 1 (lines)
   std::optional<std::string> separator;  // of lines; none: blanks
   std::string id_field;                  // --id-field: likewise, of the event's id; empty: it has none of its own
+  bool integer = false;                  // --key-type int: the key found is a number, and goes as event/key.hpp says
 };
+
+// The bytes of an integer key, from -2^63 to 2^64 - 1 in decimal. nullopt: it is none.
+std::optional<std::string> integer_key(std::string_view digits);
 
 class RecordReader {
  public:
@@ -95,6 +99,7 @@ class RecordReader {
   bool take(CloudEvent event);
   bool next_prefixed();
   bool find_key();
+  bool find_text_key();
   bool find_column(const std::string& field, std::string& found);
   bool find_members();
   bool find_member(const Json& value, const std::string& field, const char* what, std::string& found);

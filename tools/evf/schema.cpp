@@ -188,26 +188,31 @@ CLI::Option* add_mode(CLI::App& app, const std::string& names, std::optional<con
   return app.add_option_function<std::string>(names, choose, description)->type_name("MODE");
 }
 
-void print_violations(const std::vector<Incompatibility>& found, const std::vector<std::string>& names) {
+void print_violations(const Incompatibilities& found, const std::vector<std::string>& names, const Incompatibilities& source) {
   Table table({"VERSION", "DIRECTION", "PATH", "RULE", "WHY"});
-  for (const auto& one : found)
-    table.add({printable(name_of(one.version, names)), one.new_reads_old ? "new reads old" : "old reads new",
+  const auto add = [&](const Incompatibility& one, const char* direction) {
+    table.add({printable(name_of(one.version, names)), direction,
                one.violation.path.empty() ? "-" : printable(one.violation.path), one.violation.rule,
                printable(one.violation.message)});
+  };
+  for (const auto& one : found) add(one, one.new_reads_old ? "new reads old" : "old reads new");
+  for (const auto& one : source) add(one, "source");
   table.print();
 }
 
-Json violations_json(const std::vector<Incompatibility>& found, const std::vector<std::string>& names) {
+Json violations_json(const Incompatibilities& found, const std::vector<std::string>& names, const Incompatibilities& source) {
   auto list = Json::array();
-  for (const auto& one : found) {
+  const auto add = [&](const Incompatibility& one, const char* direction) {
     Json row{{"version", one.version}};
     if (!names.empty()) row["file"] = name_of(one.version, names);
-    row["direction"] = one.new_reads_old ? "new-reads-old" : "old-reads-new";
+    row["direction"] = direction;
     row["path"] = one.violation.path;
     row["rule"] = one.violation.rule;
     row["message"] = one.violation.message;
     list.push_back(std::move(row));
-  }
+  };
+  for (const auto& one : found) add(one, one.new_reads_old ? "new-reads-old" : "old-reads-new");
+  for (const auto& one : source) add(one, "source");
   return list;
 }
 

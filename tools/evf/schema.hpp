@@ -30,8 +30,10 @@ CLI::Option* add_format(CLI::App& app, std::optional<contract::Format>& format);
 CLI::Option* add_mode(CLI::App& app, const std::string& names, std::optional<contract::Mode>& mode,
                       const std::string& description);
 
-// Each violation a row. `names`: what the versions are called, where they are files.
-void print_violations(const std::vector<contract::Incompatibility>& found, const std::vector<std::string>& names = {});
-Json violations_json(const std::vector<contract::Incompatibility>& found, const std::vector<std::string>& names = {});
+// Each violation a row; those of `source` (what the programs of older versions lose, whichever way data goes) come last. `names`: what the
+// versions are called, where they are files.
+using Incompatibilities = std::vector<contract::Incompatibility>;
+void print_violations(const Incompatibilities& found, const std::vector<std::string>& names = {}, const Incompatibilities& source = {});
+Json violations_json(const Incompatibilities& found, const std::vector<std::string>& names = {}, const Incompatibilities& source = {});
 
 }  // namespace fabric::evf

@@ -4,7 +4,10 @@
 
 #include <cstring>
 
+#include "fabric/delivery/filter.hpp"
 #include "tools/evf/formats.hpp"
+#include "tools/evf/pub_input.hpp"
+#include "tools/evf/tail_filter.hpp"
 #include "tools/evf/tail_format.hpp"
 #include "tools/evf/tail_source.hpp"
 #include "tools/evf/terminal.hpp"
@@ -24,13 +27,15 @@ struct Arguments {
   std::optional<std::uint64_t> limit;
   TailFormat format = TailFormat::lines;
   bool hex = false, cloudevents = false, no_gate = false, raw = false;
+  std::vector<std::string> types, keys;
+  bool integer_keys = false;
 };
 
 // One run: copies items to the output, acks what was written out, counts.
 class Tail {
  public:
-  Tail(Source& source, const Arguments& arguments, const contract::RegistryNames* contracts)
-      : source_(&source), arguments_(&arguments), contracts_(contracts) {}
+  Tail(Source& source, const Arguments& arguments, Filter filter, const contract::RegistryNames* contracts)
+      : source_(&source), arguments_(&arguments), filter_(std::move(filter)), contracts_(contracts) {}
 
   int run() {
     bool more = arguments_->limit.value_or(1) != 0;
@@ -51,9 +56,11 @@ class Tail {
         source_->wait();
         return true;
       case Item::Kind::record:
-        write(item);
-        if (++records_ == arguments_->limit) return false;
-        return records_ % kRecordsPerFlush != 0 || settle();
+        if (filter_.empty() || filter_.lets_through(item.record, item.event)) {
+          write(item);
+          if (++records_ == arguments_->limit) return false;
+        }
+        return ++seen_ % kRecordsPerFlush != 0 || settle();
       case Item::Kind::lost:
         lost_ += item.range.end - item.range.first;
         break;
@@ -94,11 +101,19 @@ class Tail {
 
   Source* source_;
   const Arguments* arguments_;
+  Filter filter_;
   const contract::RegistryNames* contracts_;
-  std::uint64_t records_ = 0, lost_ = 0, damaged_ = 0, left_out_ = 0;
+  std::uint64_t seen_ = 0, records_ = 0, lost_ = 0, damaged_ = 0, left_out_ = 0;
 };
 
 int check_arguments(const Context& context, Arguments& arguments) {
+  for (auto& key : arguments.keys) {
+    if (!arguments.integer_keys) break;
+    auto bytes = integer_key(key);
+    if (!bytes)
+      return fail(kUsage, fmt::format("--key '{}' is no integer of 64 bits", printable(key)), "use --key-type text");
+    key = std::move(*bytes);
+  }
   const bool has_format = arguments.format != TailFormat::lines;
   if (context.json + arguments.hex + arguments.cloudevents + has_format > 1)
     return fail(kUsage, "--json, --hex, --cloudevents and --format exclude each other", "choose one");
@@ -146,6 +161,17 @@ int tail(const Context& context, Arguments& arguments) {
   const bool observer = arguments.source.group.empty();
   const auto topic = open_topic(*fabric, arguments.topic, observer ? ipc::Access::read_only : ipc::Access::read_write);
   if (!topic) return fail(topic.error());
+  std::optional<contract::Registry> registry;
+  if (!arguments.raw || !arguments.types.empty()) {
+    auto opened = contract::Registry::open(*fabric, formats());
+    if (!opened) return fail(opened.error());
+    registry = std::move(*opened);
+  }
+  Filter filter{.keys = arguments.keys};
+  if (!arguments.types.empty()) {
+    if (auto known = check_types(*fabric, *registry, arguments.topic, arguments.types); !known) return fail(known.error());
+    filter.types = {*registry, arguments.types};
+  }
   explain_start(**topic, arguments);
   auto source = Source::open(*fabric, *topic, arguments.source);
   if (!source) return fail(source.error());
@@ -161,11 +187,9 @@ int tail(const Context& context, Arguments& arguments) {
   if (source->held() == 0 && !arguments.source.follow)
     return fail(kFailed, "there is nothing left to read for this member",
                 "use --follow to stand by, or another --group");
-  if (arguments.raw) return Tail(*source, arguments, nullptr).run();
-  const auto registry = contract::Registry::open(*fabric, formats());
-  if (!registry) return fail(registry.error());
+  if (arguments.raw) return Tail(*source, arguments, std::move(filter), nullptr).run();
   const contract::RegistryNames contracts(*registry);
-  return Tail(*source, arguments, &contracts).run();
+  return Tail(*source, arguments, std::move(filter), &contracts).run();
 }
 
 void add_options(CLI::App& sub, Arguments& arguments) {
@@ -204,6 +228,16 @@ void add_options(CLI::App& sub, Arguments& arguments) {
          },
          "End after so many records")
       ->type_name("N");
+  sub.add_option("-t,--type", arguments.types, "Only events of this type, in all versions; repeatable")
+      ->type_name("NAME")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add_choice<bool>(sub, "--key-type", arguments.integer_keys, {{"text", false}, {"int", true}},
+                   "What --key is, as in evf pub (text)");
+  sub.add_option("-k,--key", arguments.keys, "Only records with this key; repeatable")
+      ->type_name("KEY")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   add_choice<TailFormat>(sub, "-f,--format", arguments.format,
                          {{"lines", TailFormat::lines}, {"length-prefixed", TailFormat::length_prefixed}},
                          "How payloads are written (lines)");
@@ -224,6 +258,9 @@ void add_tail(CLI::App& app, Context& context) {
                            "starts with the earliest record, with --follow at the latest. With --group it reads on\n"
                            "where the group stands, takes the partitions that nobody reads, and acks records after\n"
                            "they were written out. Partitions are merged in the order of time.\n\n"
+                           "--type and --key leave records out: --limit counts what is left, --from last-N what\n"
+                           "there is, and a group acks what was left out. A type is what the event says, else the\n"
+                           "subject of its schema; one that neither the registry nor the topic knows is refused.\n\n"
                            "--json writes one object a line: type \"record\" (partition, sequence, time, key,\n"
                            "payload, schema; what is not UTF-8 is in base64, and payload_encoding says so;\n"
                            "cloudevent: its attributes as CloudEvents 1.0 has them), or \"lost\", \"damaged\",\n"
@@ -233,6 +270,7 @@ void add_tail(CLI::App& app, Context& context) {
                            "Exit code 1 when records were lost to an overrun or left out, 5 when damage was seen.",
                 .examples = "  evf tail orders --from last-10\n"
                             "  evf tail orders --follow --group billing\n"
+                            "  evf tail orders --type orders.placed --key customer-17\n"
                             "  evf tail orders --from -5m --json | jq -r .payload\n"
                             "  evf tail orders --cloudevents > orders.ndjson\n"
                             "  evf tail frames --partition 0 --hex --limit 1",
