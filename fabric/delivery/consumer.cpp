@@ -282,9 +282,15 @@ bool Consumer::copy_out(Held& held, ipc::RecordView& view) {
 bool Consumer::is_repeat(Held& held, const Delivery& delivery) {
   const auto id = delivery.event.envelope.id();
   if (id.empty()) return false;
-  static_cast<void>(held.ids->follow(delivery.record.sequence));  // all of it: our reader has come by
+  // All of it: our reader has come by. At first it is the whole log, which may take longer than a lease.
+  constexpr std::uint64_t kAtOnce = 4096;
+  for (auto before = kNoLimit; !held.ids->follow(delivery.record.sequence, kAtOnce); before = held.ids->followed()) {
+    if (held.ids->followed() == before) break;
+    renew_lease();
+  }
   const auto first = held.ids->find(id, delivery.record.sequence);
   if (!first) return false;
+  held.acks.mark(delivery.record.sequence, delivery.record.sequence + 1);
   ++repeats_;
   if (options_.on_repeat) options_.on_repeat(delivery, *first);
   return true;
@@ -316,10 +322,7 @@ bool Consumer::is_repeat(Held& held, const Delivery& delivery) {
     held.acks.mark(view.sequence, view.sequence + 1);
     return false;
   }
-  if (held.ids && is_repeat(held, delivery)) {
-    held.acks.mark(view.sequence, view.sequence + 1);
-    return false;
-  }
+  if (held.ids && is_repeat(held, delivery)) return false;
   if (options_.ack == AckMode::manual) {
     handler(delivery);
     return true;
@@ -356,6 +359,7 @@ std::uint64_t Consumer::poll_partition(std::uint32_t partition, const Handler& h
         continue;
       case ReadOutcome::lost:
         gap.range = held.reader.lost_range();
+        if (held.ids) held.ids->forget_before(held.reader.started());
         break;
       case ReadOutcome::damaged:
         gap.range = {view.sequence, view.sequence + 1};

@@ -180,6 +180,10 @@ Published Producer::publish_once(std::uint32_t partition, const EventId& id, std
                                  std::span<const std::byte> payload, const EventAttributes& attributes,
                                  std::uint32_t schema) noexcept {
   Published published{.partition = partition};
+  if (!topic_->ring(partition)->owned_by_this_process()) {
+    published.outcome = PublishOutcome::wrong_process;
+    return published;
+  }
   OnceQuestion question{.ids = ids_[partition], .id = id};
   const ipc::Admission admission{.announced = IdIndex::hash(id), .admit = OnceQuestion::admit, .context = &question};
   published.outcome = PublishOutcome::refused;
@@ -189,7 +193,12 @@ Published Producer::publish_once(std::uint32_t partition, const EventId& id, std
                           {.schema = schema & kMaxSchema, .sequence = &published.sequence, .admission = &admission});
   if (published.outcome != PublishOutcome::refused || question.known.answer != IdIndex::Answer::repeated)
     return published;
-  return {.partition = partition, .sequence = question.known.sequence, .repeated = true};
+  // Whoever published it may have been killed before it was written back.
+  const auto sequence = question.known.sequence;
+  return {.outcome = publishers_[partition].write_back(sequence),
+          .partition = partition,
+          .sequence = sequence,
+          .repeated = true};
 }
 
 Published Producer::publish_within(std::span<const std::byte> key, std::span<const std::byte> payload,
