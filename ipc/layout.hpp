@@ -186,7 +186,7 @@ static_assert(sizeof(PublisherLine) == 128);
 // maker:    a cursor that does not outlive its reader gates for that reader alone: when `owner` names another it is being cleared
 //           away, and whoever does so may stop there. 0, as in older files: it gates whoever owns it.
 // started:  sequence << 12 | epoch of who wrote it. What lies before was not handled through this cursor, as far as anybody can say: it was created
-//           there, or moved forwards past it. Never below the truth.
+//           there, moved forwards past it, or overrun and went on behind it. Never below the truth.
 // lease, requested_by: how the members of a group share its partitions (cursor_watch.hpp). Hints: no property of the ring rests on
 //           them. A line of their own, away from the position that publishers read.
 enum class CursorState : std::uint8_t { free = 0, joining = 1, active = 2 };

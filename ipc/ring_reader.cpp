@@ -80,12 +80,25 @@ bool ReaderBase::lost_protection() noexcept {
   return fenced_;
 }
 
+// Some of what was lost may be retained: it was left out to have room. It must not pass for read once the position is behind it, so this comes
+// before any ack. Killed in between, `started` is too high, until whoever takes the cursor meets the same loss.
+void ReaderBase::begin_behind(std::uint64_t sequence) noexcept {
+  owned_.started = std::max(owned_.started, sequence);
+  if (!cursor_) return;
+  auto seen = cursor_->started.load(std::memory_order_acquire);
+  const auto wanted = PositionWord::make(sequence, PositionWord::epoch(owned_.position_word));
+  // Loaded before the look at the owner: who takes the cursor and writes it comes in between, and our CAS fails.
+  for (std::uint64_t tries = 0; tries < map_.patience() && PositionWord::sequence(seen) < sequence && !cursor_was_taken(); ++tries)
+    if (cursor_->started.compare_exchange_strong(seen, wanted, std::memory_order_acq_rel)) return;
+}
+
 ReadOutcome ReaderBase::report_overrun() noexcept {
   if (lost_protection()) return ReadOutcome::fenced;
   const auto oldest = oldest_sequence(map_);
   // Some room, so that a reader that was just passed is not passed again at once.
   const auto target = std::max(position() + 1, std::min(oldest + map_.slot_count / 8, map_.tail()));
   lost_ = {position(), target};
+  begin_behind(target);
   at_.move_to(map_, target);
   empty_polls_ = 0;
   return ReadOutcome::lost;

@@ -72,7 +72,8 @@ class alignas(kLine) ReaderBase {
 
   std::uint64_t position() const noexcept { return at_.sequence(); }  // the next sequence to read
   std::uint64_t acked() const noexcept { return PositionWord::sequence(owned_.position_word); }
-  // Where the cursor was created or last moved forwards to (layout.hpp); an observer: where it was attached. What lies before was not read by it.
+  // Where the cursor was created, last moved forwards to, or went on behind a loss (layout.hpp); an observer: where it was attached, likewise.
+  // What lies before was not read by it, or nobody can say so any more.
   std::uint64_t started() const noexcept { return owned_.started; }
   LostRange lost_range() const noexcept { return lost_; }    // after ReadOutcome::lost
   bool gating() const noexcept { return gating_; }
@@ -97,6 +98,7 @@ class alignas(kLine) ReaderBase {
   bool cursor_was_taken() const noexcept;
   bool owners_are_dead(std::uint64_t& end) const noexcept;
   bool lost_protection() noexcept;
+  void begin_behind(std::uint64_t sequence) noexcept;
   ReadOutcome report_overrun() noexcept;
 
   std::shared_ptr<Ring> ring_;

@@ -1,6 +1,7 @@
 #include "ipc/ring_writer.hpp"
 
 #include "ipc/repair.hpp"
+#include "ipc/standing.hpp"
 
 namespace fabric::ipc {
 namespace {
@@ -179,6 +180,12 @@ PublishOutcome PublisherBase::write_back(std::uint64_t sequence, std::span<const
     ok = segment.sync(offset(&map_.slot(sequence)), map_.slot_bytes, wait).has_value() && ok;
   }
   return ok ? PublishOutcome::published : PublishOutcome::sync_failed;
+}
+
+PublishOutcome PublisherBase::write_back(std::uint64_t sequence) noexcept {
+  if (map_.sync == SyncMode::none || !ring_->owned_by_this_process()) return PublishOutcome::published;
+  const auto record = look_at_record(map_, sequence);
+  return write_back(sequence, record.header.in_arena() ? record.payload : std::span<const std::byte>{});
 }
 
 }  // namespace fabric::ipc

@@ -129,6 +129,8 @@ class alignas(kLine) PublisherBase {
   // Gives up what is claimed and not used, so that everything below `tail` is somebody else's or settled: the rest of a stride, or of a batch
   // that ended early.
   void give_up_claim() noexcept;
+  // Writes back a retained record, whoever published it, as publish() does with its own: for who vouches for it. Outcomes: published, sync_failed.
+  PublishOutcome write_back(std::uint64_t sequence) noexcept;
 
  protected:
   PublisherBase(std::shared_ptr<Ring> ring, std::uint32_t line);
@@ -220,6 +222,7 @@ class BasicPublisher : public PublisherBase {
   PublishOutcome find_room(std::uint64_t tail, std::uint64_t& count) noexcept;
   bool slot_is_plain() noexcept;
   bool slot_is_clean(std::uint64_t sequence) noexcept;
+  bool mend_word(std::uint64_t sequence) noexcept;
   void fetch_ahead(std::size_t inline_bytes) const noexcept;
   void write(const Staged& staged, std::uint64_t now_ns) noexcept;
   void drop_claim() noexcept;

@@ -154,7 +154,25 @@ bool BasicPublisher<Schedule>::slot_is_clean(std::uint64_t sequence) noexcept {
   const auto verdict = settle<Schedule>(map_, sequence);
   if (previous_lap && (lap == 1 || !says_void(verdict, lap - 1))) return true;
   Schedule::point(Step::quarantine);
-  return !others_intend(sequence);
+  if (others_intend(sequence)) return false;
+  return (SlotWord::valid(word) && SlotWord::lap(word) < lap) || mend_word(sequence);
+}
+
+// Nobody else may write the slot any more. Left as it is, a damaged word (one of our lap or a later one is damage, too) would pass for our
+// record, if we were stopped now: readers would go on, and yet the commit would stand.
+//
+//     publisher                    voider
+//     word = 0                     v = contested(L)
+//     light fence                  heavy fence
+//     looks at v                   looks at the word
+//
+// So the claim is void for both, or the publisher sees that it was reported as damaged, and leaves it at that.
+template <class Schedule>
+bool BasicPublisher<Schedule>::mend_word(std::uint64_t sequence) noexcept {
+  map_.slot(sequence).word.store(0, std::memory_order_release);
+  light_fence();  // SYNC: commit-horizon
+  Schedule::point(Step::quarantine);
+  return VerdictWord::lap(settle<Schedule>(map_, sequence)) != map_.lap(sequence);
 }
 
 template <class Schedule>

@@ -4,20 +4,32 @@
 
 namespace fabric::ipc {
 
+namespace {
+
+bool is_claimed(const RingMap& map, std::uint64_t sequence) noexcept {
+  for (std::uint32_t i = 0; i < map.max_publishers; ++i) {
+    const auto intent = map.publishers[i].intent.load(std::memory_order_acquire);  // SYNC: intent, intent-clear
+    if (intent != IntentWord::kNone && IntentWord::first(intent) <= sequence && sequence < IntentWord::end(intent)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 Standing standing_of(const Ring& ring, std::uint64_t sequence) noexcept {
   const auto& map = ring.map();
   const auto lap = map.lap(sequence);
   const auto& slot = map.slot(sequence);
   // As a reader: word, horizon, verdict, in this order (ipc/DESIGN.md, table C).
-  auto word = slot.word.load(std::memory_order_acquire);  // SYNC: commit
+  const auto word = slot.word.load(std::memory_order_acquire);  // SYNC: commit
   if (sequence < map.control->horizon.load(std::memory_order_acquire)) {
     const auto verdict = ring.writable() ? settle(map, sequence) : load_verdict(map, sequence);
     if (says_void(verdict, lap) || VerdictWord::lap(verdict) > lap) return Standing::nothing;
     if (VerdictWord::lap(verdict) == lap && VerdictWord::fate(verdict) == Fate::contested) return Standing::unfinished;
     if (VerdictWord::lap(verdict) == lap) return Standing::record;  // kept: committed, though perhaps not yet when we looked
-    word = slot.word.load(std::memory_order_acquire);
   }
-  if (!SlotWord::valid(word)) return Standing::record;  // damaged: what it was nobody knows
+  // Damaged: what it was nobody knows, but it may be of the lap before, and its claimant has not written it yet.
+  if (!SlotWord::valid(word)) return is_claimed(map, sequence) ? Standing::unfinished : Standing::record;
   if (SlotWord::lap(word) > lap) return Standing::nothing;
   return SlotWord::lap(word) == lap ? Standing::record : Standing::unfinished;
 }

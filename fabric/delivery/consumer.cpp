@@ -319,10 +319,7 @@ bool Consumer::copy_out(Held& held, ipc::RecordView& view) {
     held.acks.mark(view.sequence, view.sequence + 1);
     return false;
   }
-  if (held.ids && is_repeat(held, delivery)) {
-    held.acks.mark(view.sequence, view.sequence + 1);
-    return false;
-  }
+  if (held.ids && is_repeat(held, delivery)) return false;
   if (options_.ack == AckMode::manual) {
     handler(delivery);
     return true;
@@ -359,6 +356,7 @@ std::uint64_t Consumer::poll_partition(std::uint32_t partition, const Handler& h
         continue;
       case ReadOutcome::lost:
         gap.range = held.reader.lost_range();
+        if (held.ids) held.ids->forget_before(held.reader.started());
         break;
       case ReadOutcome::damaged:
         gap.range = {view.sequence, view.sequence + 1};

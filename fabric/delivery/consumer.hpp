@@ -194,8 +194,9 @@ class Consumer {
     AckWindow acks;
     std::optional<IdIndex> ids{};    // where repeats are left out
     struct Earlier {
-      std::uint32_t child;           // of the partition that it is of
+      std::uint32_t partition, child;  // it took over half of the partition's keys
       IdIndex ids;
+      bool settled = false;            // once the hand-over is over, what was lost there is known
     };
     std::vector<Earlier> earlier{};  // likewise, of the partitions that its keys were in before the topic grew
     std::uint64_t possession = 0;
@@ -211,7 +212,8 @@ class Consumer {
   bool deliver(Held& held, Delivery& delivery, const Handler& handler, const GapHandler& gaps);
   bool copy_out(Held& held, ipc::RecordView& view);
   Result<void> index_ids(std::uint32_t partition, Held& held) const;
-  static std::optional<std::uint64_t> find_first(const Topic& topic, Held& held, const Delivery& delivery);
+  std::optional<std::uint64_t> began_in(std::uint32_t partition) const;
+  std::optional<std::uint64_t> find_first(Held& held, const Delivery& delivery);
   bool is_repeat(Held& held, const Delivery& delivery);
   void rewind(std::uint32_t partition, Held& held, const GapHandler& gaps);
   void settle(Held& held, std::uint64_t position);

@@ -8,6 +8,18 @@
 #include "ipc/cursor.hpp"
 
 namespace fabric {
+namespace {
+
+constexpr std::uint64_t kAtOnce = 4096;  // records that are looked at between two looks at the lease
+
+}  // namespace
+
+// Where the group began in a partition that somebody of it reads; nullopt: it never came by.
+std::optional<std::uint64_t> Consumer::began_in(std::uint32_t partition) const {
+  if (!sharing_) return holds(partition) ? std::optional(held_[partition]->reader.started()) : std::nullopt;
+  const auto cursor = ipc::find_cursor(topic_->ring(partition)->map(), options_.group);
+  return cursor ? std::optional(std::min(cursor->started, cursor->position)) : std::nullopt;
+}
 
 // What the group has come by: in the partition, and in those that its keys were in before.
 Result<void> Consumer::index_ids(std::uint32_t partition, Held& held) const {
@@ -16,39 +28,38 @@ Result<void> Consumer::index_ids(std::uint32_t partition, Held& held) const {
   held.ids.emplace(std::move(*own));
   auto child = partition;
   for (auto parent = parent_of(topic_->base(), child); parent; parent = parent_of(topic_->base(), child = *parent)) {
-    const auto& ring = topic_->ring(*parent);
-    std::optional<std::uint64_t> began;
-    if (sharing_) {
-      if (const auto cursor = ipc::find_cursor(ring->map(), options_.group))
-        began = std::min(cursor->started, cursor->position);
-    } else if (holds(*parent)) {
-      began = held_[*parent]->reader.started();
-    }
-    if (!began) continue;  // it never came by
-    auto earlier = IdIndex::open(ring, *began);
+    const auto began = began_in(*parent);
+    if (!began) continue;
+    auto earlier = IdIndex::open(topic_->ring(*parent), *began);
     if (!earlier) return earlier.error();
-    held.earlier.push_back({.child = child, .ids = std::move(*earlier)});
+    held.earlier.push_back({.partition = *parent, .child = child, .ids = std::move(*earlier)});
   }
   return {};
 }
 
 // Of the records before it the one with its id.
-std::optional<std::uint64_t> Consumer::find_first(const Topic& topic, Held& held, const Delivery& delivery) {
+std::optional<std::uint64_t> Consumer::find_first(Held& held, const Delivery& delivery) {
   const auto id = delivery.event.envelope.id();
   if (id.empty()) return std::nullopt;
-  static_cast<void>(held.ids->follow(delivery.record.sequence));  // all of it: our reader has come by
-  auto first = held.ids->find(id, delivery.record.sequence);
+  // At first it is the whole log, which may take longer than a lease.
+  const auto find = [&](IdIndex& ids, std::uint64_t end) {
+    for (auto before = kNoLimit; !ids.follow(end, kAtOnce) && ids.followed() != before; before = ids.followed())
+      renew_lease();
+    return ids.find(id, end);
+  };
+  auto first = find(*held.ids, delivery.record.sequence);  // our reader has come by
   for (auto at = held.earlier.begin(); !first && at != held.earlier.end(); ++at) {
-    const auto end = end_of_hand_over(topic, at->child);
-    static_cast<void>(at->ids.follow(end));  // the hand-over is over, so the group has come by
-    first = at->ids.find(id, end);
+    if (!at->settled) at->ids.forget_before(began_in(at->partition).value_or(0));
+    at->settled = true;
+    first = find(at->ids, end_of_hand_over(*topic_, at->child));  // the hand-over is over, so the group has come by
   }
   return first;
 }
 
 bool Consumer::is_repeat(Held& held, const Delivery& delivery) {
-  const auto first = find_first(*topic_, held, delivery);
+  const auto first = find_first(held, delivery);
   if (!first) return false;
+  held.acks.mark(delivery.record.sequence, delivery.record.sequence + 1);
   ++repeats_;
   if (options_.on_repeat) options_.on_repeat(delivery, *first);
   return true;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "fabric/event/envelope.hpp"
 #include "ipc/verdict.hpp"
@@ -39,9 +40,10 @@ IdIndex::IdIndex(ipc::Reader reader, std::uint64_t from)
     : reader_(std::move(reader)),
       mask_(ring().map().mask),
       followed_(from),
+      from_(from),
       hashes_(mask_ + 1),
       next_(mask_ + 1),
-      heads_(mask_ + 1),
+      tails_(mask_ + 1),
       block_(kMaxEnvelopeBytes) {
   unfinished_.reserve(kMostUnfinished);
 }
@@ -54,7 +56,7 @@ std::uint64_t IdIndex::hash(const EventId& id) noexcept {
   return hash_encoded(std::span(encoded).first(1 + bytes.size()));
 }
 
-bool IdIndex::follow(std::uint64_t end) noexcept {
+bool IdIndex::follow(std::uint64_t end, std::uint64_t most) noexcept {
   if (!unfinished_.empty()) look_again();
   if (end <= followed_) return true;
   const auto slots = mask_ + 1;
@@ -62,9 +64,10 @@ bool IdIndex::follow(std::uint64_t end) noexcept {
     forget_all();
     followed_ = end - slots;
   }
-  while (followed_ < end)
+  const auto until = followed_ + std::min(end - followed_, most);
+  while (followed_ < until)
     if (!look_at(followed_)) return false;
-  return true;
+  return until == end;
 }
 
 // The next one.
@@ -82,18 +85,45 @@ bool IdIndex::look_at(std::uint64_t sequence) noexcept {
 
 void IdIndex::look_again() noexcept {
   const auto now_ns = ipc::monotonic_ns();
+  drop_finished(now_ns);
+  if (void_overdue(now_ns)) drop_finished(now_ns);
+}
+
+// Whoever finishes one goes on with the next: its time begins now.
+void IdIndex::drop_finished(std::uint64_t now_ns) noexcept {
   const auto& map = ring().map();
-  const bool may_void = ring().writable() && map.writers == ipc::WriterMode::many;
-  std::erase_if(unfinished_, [&](const Unfinished& claim) {
-    if (followed_ - claim.sequence > mask_ + 1 || !ipc::is_retained(map, claim.sequence)) return true;
-    auto standing = ipc::standing_of(ring(), claim.sequence);
-    if (standing == Standing::unfinished && may_void && now_ns - claim.since_ns >= map.void_after_ns) {
-      ipc::void_range(map, claim.sequence, claim.sequence + 1);
-      standing = ipc::standing_of(ring(), claim.sequence);
+  auto next = ~std::uint64_t{0};
+  std::size_t kept = 0;
+  for (auto claim : unfinished_) {
+    if (followed_ - claim.sequence > mask_ + 1 || !ipc::is_retained(map, claim.sequence)) continue;
+    const auto standing = ipc::standing_of(ring(), claim.sequence);
+    if (standing == Standing::unfinished) {
+      if (claim.sequence == next) claim.since_ns = now_ns;
+      unfinished_[kept++] = claim;
+      continue;
     }
+    next = claim.sequence + 1;
     if (standing == Standing::record) remember(claim.sequence, hash_of_record(claim.sequence));
-    return standing != Standing::unfinished;
-  });
+  }
+  unfinished_.erase(unfinished_.begin() + static_cast<std::ptrdiff_t>(kept), unfinished_.end());
+}
+
+// Of each run the first, if its time is up, and by the same fence those behind it whose time is up as well: the rest of
+// its claim. Without the first they wait: whoever has it goes on.
+bool IdIndex::void_overdue(std::uint64_t now_ns) noexcept {
+  const auto& map = ring().map();
+  if (!ring().writable() || !ring().owned_by_this_process() || map.writers != ipc::WriterMode::many) return false;
+  bool any = false;
+  for (std::size_t i = 0; i < unfinished_.size();) {
+    const auto first = unfinished_[i].sequence;
+    auto overdue = first;
+    for (auto next = first; i < unfinished_.size() && unfinished_[i].sequence == next; ++i, ++next)
+      if (overdue == next && now_ns - unfinished_[i].since_ns >= map.void_after_ns) ++overdue;
+    if (overdue == first) continue;
+    ipc::void_range(map, first, overdue);
+    any = true;
+  }
+  return any;
 }
 
 bool IdIndex::is_announced(std::uint64_t announced, std::uint64_t end) const noexcept {
@@ -119,30 +149,36 @@ void IdIndex::remember(std::uint64_t sequence, std::uint64_t hash) noexcept {
   if (hash == 0) return;
   const auto slot = sequence & mask_;
   forget(slot);
-  auto& head = heads_[bucket_of(hash)];
+  const auto link = static_cast<std::uint32_t>(slot + 1);
+  auto& tail = tails_[bucket_of(hash)];
   hashes_[slot] = hash;
-  next_[slot] = head;
-  head = static_cast<std::uint32_t>(slot + 1);
+  next_[slot] = tail == 0 ? link : std::exchange(next_[tail - 1], link);
+  tail = link;
 }
 
 void IdIndex::forget(std::uint64_t slot) noexcept {
   if (hashes_[slot] == 0) return;
-  auto* link = &heads_[bucket_of(hashes_[slot])];
-  while (*link != slot + 1) link = &next_[*link - 1];
-  *link = next_[slot];
-  hashes_[slot] = 0;
+  const auto link = static_cast<std::uint32_t>(slot + 1);
+  auto& tail = tails_[bucket_of(std::exchange(hashes_[slot], 0))];
+  auto before = tail;
+  while (next_[before - 1] != link) before = next_[before - 1];
+  next_[before - 1] = next_[slot];
+  if (tail == link) tail = before == link ? 0 : before;
 }
 
 void IdIndex::forget_all() noexcept {
   std::fill(hashes_.begin(), hashes_.end(), 0);
-  std::fill(heads_.begin(), heads_.end(), 0);
+  std::fill(tails_.begin(), tails_.end(), 0);
 }
 
 std::optional<std::uint64_t> IdIndex::find(const EventId& id, std::uint64_t end) noexcept {
   const auto wanted = hash(id);
-  for (auto link = heads_[bucket_of(wanted)]; link != 0; link = next_[link - 1]) {
+  const auto tail = tails_[bucket_of(wanted)];
+  for (auto link = tail; link != 0;) {
+    link = next_[link - 1];
     const auto sequence = sequence_of(link - 1);
-    if (hashes_[link - 1] == wanted && sequence < end && has_id(sequence, id)) return sequence;
+    if (hashes_[link - 1] == wanted && from_ <= sequence && sequence < end && has_id(sequence, id)) return sequence;
+    if (link == tail) break;
   }
   return std::nullopt;
 }

@@ -12,6 +12,7 @@
 //
 // Not thread-safe. No allocation after construction, but for the copy of a large record that is verified.
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -31,13 +32,15 @@ class IdIndex {
   // Of the records of `ring` from `from` on. Errors: those of Reader::attach. Looks at nothing yet.
   static Result<IdIndex> open(std::shared_ptr<ipc::Ring> ring, std::uint64_t from = 0);
 
-  // Looks at all records below `end`, which is at most the tail, and once more at claims that were unfinished. Claims
-  // that are so for longer than the ring's bound are voided, as by a reader. False: it did not come that far, too many
-  // claims are unfinished; try again.
-  bool follow(std::uint64_t end) noexcept;
+  // Looks at all records below `end`, which is at most the tail, but at no more than `most`, and once more at claims
+  // that were unfinished. Claims that are so for longer than the ring's bound are voided, as by a reader: not while
+  // their publisher goes on. False: it did not come that far, or too many claims are unfinished; try again.
+  bool follow(std::uint64_t end, std::uint64_t most = ~std::uint64_t{0}) noexcept;
   std::uint64_t followed() const noexcept { return followed_; }
+  // What lies before counts for nothing any more.
+  void forget_before(std::uint64_t sequence) noexcept { from_ = std::max(from_, sequence); }
 
-  // A retained record below `end` with this id.
+  // A retained record below `end` with this id; the first one.
   std::optional<std::uint64_t> find(const EventId& id, std::uint64_t end) noexcept;
 
   // Whether there is a record with this id below the claim `sequence`, or may be: what Admission::admit has to know.
@@ -57,6 +60,8 @@ class IdIndex {
     std::uint64_t sequence, since_ns;
   };
   void look_again() noexcept;
+  void drop_finished(std::uint64_t now_ns) noexcept;
+  bool void_overdue(std::uint64_t now_ns) noexcept;
   bool look_at(std::uint64_t sequence) noexcept;
   bool is_announced(std::uint64_t announced, std::uint64_t end) const noexcept;
   std::uint64_t hash_of_record(std::uint64_t sequence) noexcept;
@@ -71,13 +76,14 @@ class IdIndex {
   }
 
   ipc::Reader reader_;  // an observer: verifies hits
-  std::uint64_t mask_, followed_;
-  // A hash table whose entries are the ring's slots: hashes_ 0 has no id; heads_ and next_ are slot + 1, 0 ends a
-  // chain.
+  std::uint64_t mask_, followed_, from_;
+  // A hash table whose entries are the ring's slots: hashes_ 0 has no id. Chains are rings: tails_ is slot + 1 of the
+  // last entry (0: none), next_ of that one is the first. What comes last goes last, so the first is the next to be
+  // forgotten: one id over and over costs no walk.
   std::vector<std::uint64_t> hashes_;
-  std::vector<std::uint32_t> next_, heads_;
-  std::vector<Unfinished> unfinished_;
-  std::vector<std::byte> block_;  // of the record that is looked at: others may write to it meanwhile
+  std::vector<std::uint32_t> next_, tails_;
+  std::vector<Unfinished> unfinished_;  // ascending
+  std::vector<std::byte> block_;        // of the record that is looked at: others may write to it meanwhile
 };
 
 }  // namespace fabric

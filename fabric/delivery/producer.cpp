@@ -251,6 +251,7 @@ Published Producer::publish_once(const EventId& id, std::span<const std::byte> k
   OnceQuestion question{.id = id};
   const ipc::Admission admission{.announced = IdIndex::hash(id), .admit = OnceQuestion::admit, .context = &question};
   auto published = send(key, schema, [&](std::uint32_t partition, ipc::RecordOptions& options) noexcept {
+    if (!topic_->ring(partition)->owned_by_this_process()) return PublishOutcome::wrong_process;
     auto child = partition;
     for (auto parent = parent_of(topic_->base(), child); parent; parent = parent_of(topic_->base(), child = *parent))
       if (!question.admits_in(*parent, ids_[*parent], end_of_hand_over(*topic_, child))) return PublishOutcome::refused;
@@ -261,7 +262,12 @@ Published Producer::publish_once(const EventId& id, std::span<const std::byte> k
   });
   if (published.outcome != PublishOutcome::refused || question.known.answer != IdIndex::Answer::repeated)
     return published;
-  return {.partition = question.partition, .sequence = question.known.sequence, .repeated = true};
+  // Whoever published it may have been killed before it was written back.
+  const auto sequence = question.known.sequence;
+  return {.outcome = publishers_[question.partition].write_back(sequence),
+          .partition = question.partition,
+          .sequence = sequence,
+          .repeated = true};
 }
 
 Published Producer::publish_within(std::span<const std::byte> key, std::span<const std::byte> payload,
