@@ -168,7 +168,9 @@ Topic::Topic(std::string name, std::vector<std::shared_ptr<ipc::Ring>> rings)
     : name_(std::move(name)),
       rings_(std::move(rings)),
       base_(rings_[0]->file().header().partition_count),
-      route_word_(rings_[0]->map().control->route.load(std::memory_order_seq_cst)) {}
+      route_word_(rings_[0]->map().control->route.load(std::memory_order_seq_cst)) {
+  if (has_outgrown(route_word_)) route_word_ = ~std::uint64_t{0};  // announced while we attached: no word that it can have
+}
 
 bool Topic::has_outgrown(std::uint64_t route_word) const noexcept {
   const auto route = read_route(route_word, base_, 0);

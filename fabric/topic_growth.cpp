@@ -238,7 +238,7 @@ Result<void> complete_growth(const std::string& fabric_directory, const std::str
   const auto base = rings[0]->file().header().partition_count;
   const auto complete = [&](std::uint32_t partition) {
     const auto route = route_of(rings[partition]->map(), base, partition);
-    return !route || route->existing() == rings.size();
+    return !route || route->count == rings.size();
   };
   bool all = true;
   for (std::uint32_t partition = 0; partition < rings.size(); ++partition) all = all && complete(partition);

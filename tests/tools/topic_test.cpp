@@ -1,6 +1,7 @@
 // evf topic, list and lag.
 
 #include <chrono>
+#include <cstddef>
 #include <filesystem>
 #include <thread>
 
@@ -161,6 +162,46 @@ TEST_F(TopicVerbs, DeleteRemovesWhatNobodyUses) {
   refused({"topic", "delete", "order"}, kNotFound, "did you mean 'orders'?");
   ok({"topic", "delete", "orders"});
   EXPECT_EQ(ok({"list"}), "");
+}
+
+TEST_F(TopicVerbs, GrowAddsPartitionsThatGroupsReadOn) {
+  create("orders", {"--partitions", "2", "--slots", "64"});
+  std::string first, second;
+  for (int i = 0; i < 30; ++i) first += "k" + std::to_string(i) + "\t1\n", second += "k" + std::to_string(i) + "\t2\n";
+  const auto publish = [&](const std::string& lines) { ok({"pub", "orders", "--key-field", "1"}, lines); };
+  publish(first);
+  ok({"tail", "orders", "--group", "billing", "--limit", "10"});
+  const auto grown = evf({"topic", "grow", "orders", "--partitions", "8"});
+  EXPECT_EQ(grown.code, 0) << grown.err;
+  EXPECT_THAT(grown.err, HasSubstr("grew from 2 to 8 partitions"));
+  const auto topic = json({"topic", "describe", "orders"}, "evf.topic/1");
+  EXPECT_EQ(topic["partitions"].size(), 8U);
+  EXPECT_EQ(topic["base_partitions"], 2);
+  EXPECT_EQ(topic["growing"], false);
+  EXPECT_EQ(topic["partitions"][7]["cursors"].size(), 1U) << "billing gates it";
+  publish(second);
+  const auto rest = lines_of(ok({"tail", "orders", "--group", "billing", "--json"}));
+  EXPECT_EQ(rest.size(), 50U);
+  EXPECT_THAT(evf({"topic", "grow", "orders", "--partitions", "8"}).err, HasSubstr("nothing to do"));
+  ok({"group", "delete", "billing", "--topic", "orders", "--execute"});
+  EXPECT_EQ(json({"list"}, "evf.list/1")["topics"][0]["groups"], Json::array());
+}
+
+TEST_F(TopicVerbs, GrowSaysWhatCanBe) {
+  create("orders", {"--partitions", "3", "--slots", "16"});
+  refused({"topic", "grow", "orders", "--partitions", "5"}, kUsage, "it can have 6, 12, 24");
+  refused({"topic", "grow", "orders", "--partitions", "2"}, kUsage, "cannot have 2");
+  refused({"topic", "grow", "order", "--partitions", "6"}, kNotFound, "did you mean 'orders'?");
+}
+
+TEST_F(TopicVerbs, ADamagedRouteIsFound) {
+  create("orders", {"--partitions", "2", "--slots", "16"});
+  ok({"fsck", "orders"});
+  flip_bit(ring_path("orders"), 4096 + offsetof(ipc::ControlLines, route), 3);
+  const auto finished = evf({"fsck", "orders"});
+  EXPECT_EQ(finished.code, kCorrupt);
+  EXPECT_THAT(finished.out, HasSubstr("route word"));
+  refused({"topic", "grow", "orders", "--partitions", "4"}, kCorrupt, "route word is damaged");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "fabric/topic_route.hpp"
 #include "ipc/check.hpp"
 #include "ipc/ring.hpp"
 #include "tools/evf/terminal.hpp"
@@ -27,6 +28,22 @@ struct Checked {
   bool sound() const noexcept { return !error && check.sound(); }
 };
 
+// The words that the event layer keeps in the ring: where keys belong when the topic grows.
+void check_route(const ipc::RingFile& file, std::size_t most_problems, ipc::RingCheck& check) {
+  const auto& control = *file.map().control;
+  const auto word = control.route.load(std::memory_order_seq_cst);
+  const auto born = file.header().partition_count;
+  const auto count = RouteWord::read(word).count;
+  if (word == 0 || (RouteWord::valid(word) && is_reachable(born, count))) return;
+  ++check.problem_count;
+  if (check.problems.size() >= most_problems) return;
+  const auto offset = reinterpret_cast<const std::byte*>(&control.route) - file.map().base;
+  check.problems.push_back({.kind = ipc::ProblemKind::control,
+                            .sequence = std::nullopt,
+                            .offset = static_cast<std::uint64_t>(offset),
+                            .what = fmt::format("route word {:#x} is no count of partitions from {}", word, born)});
+}
+
 Checked check_file(const std::string& path, std::size_t most_problems) {
   Checked checked{.path = path, .error = {}, .check = {}};
   const auto file = ipc::RingFile::attach(path, {.access = ipc::Access::read_only});
@@ -40,6 +57,7 @@ Checked check_file(const std::string& path, std::size_t most_problems) {
   checked.header = file->header();
   checked.of_this_boot = file->of_this_boot();
   checked.check = ipc::check_ring(file->map(), most_problems);
+  check_route(*file, most_problems, checked.check);
   return checked;
 }
 

@@ -130,6 +130,21 @@ int reset(const Context& context, const Arguments& arguments) {
   return code;
 }
 
+// Partitions that the topic has grown since we looked have got copies of the group's cursors.
+int remove_from_grown(const Context& context, const Arguments& arguments, const Topic& topic) {
+  if (!topic.is_outgrown() || !arguments.partitions.empty()) return kOk;
+  const auto fabric = open_fabric(context);
+  if (!fabric) return fail(fabric.error());
+  const auto grown = fabric->grown(topic);
+  if (!grown) return fail(grown.error());
+  int code = kOk;
+  for (auto partition = topic.partitions(); partition < (*grown)->partitions(); ++partition) {
+    const auto deleted = ipc::delete_cursor(*(*grown)->ring(partition), arguments.group);
+    if (!deleted && deleted.error().code != ErrorCode::not_found) code = fail(deleted.error());
+  }
+  return code;
+}
+
 int remove(const Context& context, const Arguments& arguments) {
   Chosen chosen;
   if (const auto code = choose(context, arguments, chosen); code != kOk) return code;
@@ -141,6 +156,8 @@ int remove(const Context& context, const Arguments& arguments) {
     const auto deleted = ipc::delete_cursor(*chosen.topic->ring(view->partition), arguments.group);
     if (!deleted) code = fail(deleted.error());
   }
+  if (arguments.execute)
+    if (const auto more = remove_from_grown(context, arguments, *chosen.topic); more != kOk) code = more;
   if (context.json) {
     print_json(Json{{"schema", "evf.group-delete/1"},
                     {"topic", arguments.topic},

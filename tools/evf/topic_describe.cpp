@@ -45,6 +45,7 @@ void print_geometry(const TopicInfo& info, const std::vector<PartitionView>& vie
                              format_duration(now > created ? now - created : 0)));
   row("partitions", fmt::format("{}, {} writer{} each, {} of files", info.partitions, writers_text(header),
                                 header.writers == ipc::WriterMode::one ? "" : "s", format_bytes(info.file_bytes)));
+  if (info.growing) row("growing", fmt::format("half way; evf topic grow {} --partitions {} completes it", info.name, info.partitions));
   row("slots", fmt::format("{} of {} each: payloads up to {} inline", format_count(header.slot_count),
                            format_bytes(header.slot_bytes), format_bytes(views.front().map().inline_capacity())));
   row("arena", header.arena_block_count == 0 ? "none: larger payloads are refused"
@@ -148,6 +149,8 @@ void print_topic_json(const TopicInfo& info, const std::vector<PartitionView>& v
                   {"void_after_ns", header.void_after_ns},
                   {"sync", sync_text(header)},
                   {"created_at_ns", header.created_at_ns},
+                  {"base_partitions", info.base},
+                  {"growing", info.growing},
                   {"file_bytes", info.file_bytes},
                   {"partitions", std::move(partitions)}});
 }
