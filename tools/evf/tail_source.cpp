@@ -74,12 +74,14 @@ Result<void> Source::follow_growth() {
 bool Source::is_held_back(Partition& partition) {
   if (partition.hand_over.is_over() || options_.partition) return false;
   return !partition.hand_over.look(*topic_, [this](std::uint32_t parent) -> std::optional<std::uint64_t> {
+    const auto ours = std::find_if(partitions_.begin(), partitions_.end(),
+                                   [&](const auto& each) { return each.number == parent && each.reader; });
+    if (ours != partitions_.end() && finished(*ours)) return std::nullopt;  // as far as we read it
     if (sharing_) {
       const auto cursor = ipc::find_cursor(topic_->ring(parent)->map(), options_.group);
       return cursor ? std::optional(cursor->position) : std::nullopt;
     }
-    const auto found = std::find_if(partitions_.begin(), partitions_.end(), [&](const auto& each) { return each.number == parent; });
-    return found != partitions_.end() && found->reader ? std::optional(found->acked_until) : std::nullopt;
+    return ours != partitions_.end() ? std::optional(ours->acked_until) : std::nullopt;
   });
 }
 
