@@ -26,6 +26,7 @@ using ipc::make_error;
 using ipc::system_error;
 
 constexpr auto kNap = std::chrono::milliseconds(2);
+constexpr std::size_t kTopicsLookedInto = 64;  // for what the killed left, by each create and delete
 constexpr int kMostGenerations = 100;  // of a topic that is deleted and made anew while we look at it
 
 // Files for a group that cannot get into the fabric directory would be of no use to it.
@@ -217,7 +218,7 @@ Result<void> Fabric::create_topic(const TopicOptions& options) const {
   if (auto fits = check_mode(directory_, options.ring.file.mode); !fits) return fits;
   auto self = prepare_directory(directory_);
   if (!self) return self.error();
-  static_cast<void>(fabric::remove_leftovers(directory_));  // others' may not be ours to remove
+  static_cast<void>(fabric::remove_leftovers(directory_, kTopicsLookedInto));  // others' may not be ours to remove
   const auto path = topic_path(directory_, options.name);
   if (TopicDirectory::is_deleted(path))
     return make_error(ErrorCode::busy, "topic '" + options.name + "' is deleted in " + directory_ +
@@ -247,7 +248,7 @@ Result<void> Fabric::delete_topic(const std::string& name, bool force) const {
     const auto deleted =
         force ? directory->mark_deleted() : delete_unused(directory_, name, *directory, self->id());
     if (deleted && *deleted) {
-      static_cast<void>(fabric::remove_leftovers(directory_));
+      static_cast<void>(fabric::remove_leftovers(directory_, kTopicsLookedInto));
       return directory->remove();
     }
     if (!deleted && directory->is_current()) return deleted.error();

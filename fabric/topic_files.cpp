@@ -9,6 +9,7 @@
 
 #include "fabric/numbered_files.hpp"
 #include "fabric/topic_directory.hpp"
+#include "ipc/clock.hpp"
 #include "ipc/file_lock.hpp"
 #include "ipc/segment.hpp"
 
@@ -147,7 +148,7 @@ Result<std::size_t> count_leftovers(const std::string& fabric_directory) {
   return found;
 }
 
-Result<std::size_t> remove_leftovers(const std::string& fabric_directory) {
+Result<std::size_t> remove_leftovers(const std::string& fabric_directory, std::size_t most_topics) {
   auto names = entries_of_topics(fabric_directory);
   if (!names) return names.error();
   auto members = ipc::Members::open(fabric_directory);
@@ -158,11 +159,14 @@ Result<std::size_t> remove_leftovers(const std::string& fabric_directory) {
     if (done) removed += *done;
     if (!done && outcome) outcome = done.error();
   };
-  for (const auto& name : *names) {
+  const auto first = names->size() > most_topics ? ipc::monotonic_ns() % names->size() : 0;
+  std::size_t topics = 0;
+  for (std::size_t i = 0; i < names->size(); ++i) {
+    const auto& name = (*names)[(first + i) % names->size()];
     if (const auto owner = owner_of(name); owner && !members->is_alive(*owner)) {
       const auto done = remove_tree(topic_path(fabric_directory, name));
       note(done ? Result<std::size_t>(1) : done.error());
-    } else if (check_topic_name(name)) {
+    } else if (check_topic_name(name) && topics++ < most_topics) {
       if (const auto topic = TopicDirectory::open_any(fabric_directory, name)) note(topic->remove_leftovers(*members));
     }
   }

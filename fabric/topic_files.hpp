@@ -55,8 +55,9 @@ ipc::Result<void> sync_directory(const std::string& path);
 // those that are at work.
 ipc::Result<std::size_t> count_leftovers(const std::string& fabric_directory);
 // Removes what killed creators and deleters of topics left; goes on behind what it cannot remove, and returns the first
-// such failure at the end.
-ipc::Result<std::size_t> remove_leftovers(const std::string& fabric_directory);
+// such failure at the end. Looks into at most `most_topics` of the topics' directories, beginning anywhere: who creates or deletes does not pay
+// for thousands of others each time.
+ipc::Result<std::size_t> remove_leftovers(const std::string& fabric_directory, std::size_t most_topics = ~std::size_t{0});
 // Removes the temporary files of killed creators of rings and of the members file.
 ipc::Result<std::size_t> remove_temporary_files(const std::string& fabric_directory);
 // Names of all topics, sorted.

@@ -1,20 +1,68 @@
-// One record's way, step by step, in the order in which the README tells it. Each step looks at what the step left
+// One event's way, step by step, in the order in which the README tells it. Each step looks at what the step left
 // behind, not at what the next one makes of it.
 
-#include <cstring>
+#include <gmock/gmock.h>
 
+#include <cstring>
+#include <fstream>
+#include <optional>
+#include <sstream>
+
+#include "fabric/catalog/lint.hpp"
+#include "fabric/catalog/load.hpp"
+#include "fabric/catalog/snapshot.hpp"
+#include "fabric/contract/native.hpp"
+#include "fabric/delivery/typed_producer.hpp"
+#include "fabric/delivery/typed_reader.hpp"
 #include "ipc/checksum.hpp"
 #include "ipc/record.hpp"
 #include "tests/fabric/fabric_fixture.hpp"
 
+struct TradeDone {
+  std::uint64_t order = 0;
+  double price = 0;
+  std::uint32_t quantity = 0;
+};
+BOOST_DESCRIBE_STRUCT(TradeDone, (), (order, price, quantity))
+
+namespace other {
+// What somebody takes for the same event.
+struct TradeDone {
+  std::uint64_t order = 0;
+  float price = 0;
+};
+BOOST_DESCRIBE_STRUCT(TradeDone, (), (order, price))
+}  // namespace other
+
 namespace fabric {
 namespace {
 
+using testing::Child;
+using testing::Channel;
+using testing::eventually;
 using testing::FabricFixture;
 using testing::must;
 
 class Journey : public FabricFixture {
  protected:
+  static const contract::Formats& formats() {
+    static const contract::Formats kFormats = [] {
+      contract::Formats known;
+      known.add(std::make_shared<contract::NativeFormat>());
+      return known;
+    }();
+    return kFormats;
+  }
+  contract::Registry registry() const { return must(contract::Registry::open(open(), formats())); }
+
+  // The file that the README writes.
+  static std::string catalog_of_the_readme() {
+    std::ostringstream readme;
+    readme << std::ifstream(std::string(EVF_SOURCE_DIR) + "/README.md").rdbuf();
+    const std::string text = readme.str(), begin = "<<'END'\n";
+    const auto from = text.find(begin, text.find("## One event's journey")) + begin.size();
+    return text.substr(from, text.find("END\n", from) - from);
+  }
   // Envelope and payload side by side, as a slot has them.
   static std::vector<std::byte> record_of(std::span<const std::byte> key, std::span<const std::byte> payload) {
     const Envelope envelope{.key = key};
@@ -23,73 +71,178 @@ class Journey : public FabricFixture {
     bytes.insert(bytes.end(), payload.begin(), payload.end());
     return bytes;
   }
-};
 
-TEST_F(Journey, of_one_record) {
-  const auto fabric = open();
-  ASSERT_NO_FAILURE(fabric.create_topic({.name = "orders", .partitions = 4}));
-  auto producer = must(Producer::open(fabric, "orders"));
-  auto consumer = must(Consumer::join(fabric, "orders", {.group = "billing"}));
-  const auto key = as_bytes("customer-17"), payload = as_bytes("two tea pots");
-  const auto& topic = producer.topic();
-
-  // 1. The key picks the partition: the same from every process, for ever.
-  const auto partition = topic.partition_of(key);
-  EXPECT_EQ(partition, ipc::hash_bytes(key.data(), key.size()) % 4);
-  const auto& map = topic.ring(partition)->map();
-  EXPECT_EQ(map.tail(), 0U) << "nothing is claimed yet";
-  EXPECT_EQ(map.slot(0).word.load(), 0U) << "nothing is committed yet";
-
-  // 2. The producer publishes: claims the next sequence of that partition and of no other.
-  const auto published = producer.publish(key, payload, 3);
-  ASSERT_TRUE(published);
-  EXPECT_EQ(published.partition, partition);
-  EXPECT_EQ(published.sequence, 0U);
-  for (std::uint32_t other = 0; other < 4; ++other) {
-    EXPECT_EQ(topic.ring(other)->map().tail(), other == partition ? 1U : 0U);
+  // Step 1: what is declared is in force, and in the registry.
+  void declare() {
+    catalog::Problems problems;
+    const auto declared = catalog::load_texts({{"market.yaml", catalog_of_the_readme()}}, problems);
+    catalog::lint(declared, {.formats = &formats()}, problems);
+    for (const auto& problem : problems.all()) ADD_FAILURE() << catalog::to_string(problem);
+    const auto before = registry();
+    EXPECT_FALSE(before.latest("TradeDone"));
+    const auto applied = must(catalog::apply(open(), declared, {.formats = &formats(), .registry = &before}));
+    EXPECT_EQ(applied.number, 1U);
+    EXPECT_EQ(must(catalog::load_snapshot(open()))->catalog, declared);
+    EXPECT_EQ(must(registry().latest("TradeDone")).version, 1U);
+    EXPECT_EQ(declared.find("TradeDone")->topic, "trades");
   }
 
-  // 3. The slot's word is the commit; it says lap 1 of this slot. The publisher's intent is cleared.
-  auto& slot = map.slot(0);
-  EXPECT_EQ(slot.word.load(), ipc::SlotWord::committed(1));
-  EXPECT_EQ(map.publishers[producer.publisher(partition).line()].intent.load(), ipc::IntentWord::kNone);
+  // Step 2: who keeps the contract attaches; who does not writes nothing.
+  TypedProducer<TradeDone> attach() {
+    const ContractOptions as_declared{.subject = "TradeDone", .register_schema = false};
+    const auto refused = TypedProducer<other::TradeDone>::open(open(), registry(), "trades", {.subject = "TradeDone"});
+    EXPECT_EQ(refused.error().code, ErrorCode::incompatible);
+    auto producer = must(TypedProducer<TradeDone>::open(open(), registry(), "trades", as_declared));
+    EXPECT_EQ(producer.schema_id(), must(registry().latest("TradeDone")).id);
+    for (std::uint32_t partition = 0; partition < 4; ++partition)
+      EXPECT_EQ(must(open().topic("trades"))->ring(partition)->map().tail(), 0U);
+    return producer;
+  }
 
-  // 4. In the slot: the header, then the envelope (which says the key), then the payload.
-  const auto expected = record_of(key, payload);
-  ASSERT_EQ(slot.content, ipc::ContentWord::make(static_cast<std::uint32_t>(expected.size()), 3, ipc::kExtended));
-  EXPECT_EQ(std::memcmp(map.payload(slot), expected.data(), expected.size()), 0);
+  // Steps 4 and 5: one claim in one partition, and what lies in the slot behind it.
+  void look_at_the_slot(const Topic& topic, std::uint32_t partition, std::span<const std::byte> key, const TradeDone& event,
+                        std::uint32_t schema) {
+    for (std::uint32_t other = 0; other < 4; ++other)
+      EXPECT_EQ(topic.ring(other)->map().tail(), other == partition ? 1U : 0U);
+    const auto& map = topic.ring(partition)->map();
+    auto& slot = map.slot(0);
+    EXPECT_EQ(slot.word.load(), ipc::SlotWord::committed(1)) << "the commit: lap 1 of this slot";
+    const auto expected = record_of(key, std::as_bytes(std::span(&event, 1)));
+    ASSERT_EQ(slot.content, ipc::ContentWord::make(static_cast<std::uint32_t>(expected.size()), schema, ipc::kExtended));
+    EXPECT_EQ(std::memcmp(map.payload(slot), expected.data(), expected.size()), 0);
+    const auto header = ipc::load_header(slot);
+    EXPECT_TRUE(ipc::verify(map, map.committed_word(0), header, 0, expected));
+    EXPECT_FALSE(ipc::verify(map, map.committed_word(map.slot_count), header, 0, expected)) << "a lap later it is not valid";
+    auto flipped = expected;
+    flipped.back() ^= std::byte{1};
+    EXPECT_FALSE(ipc::verify(map, map.committed_word(0), header, 0, flipped)) << "nor with a flipped bit";
+  }
+};
 
-  // 5. Its checksum covers header and payload and where the record stands.
-  const auto header = ipc::load_header(slot);
-  EXPECT_TRUE(ipc::verify(map, map.committed_word(0), header, 0, expected));
-  EXPECT_FALSE(ipc::verify(map, map.committed_word(map.slot_count), header, 0, expected)) << "a lap later it is not valid";
-  auto flipped = expected;
-  flipped.back() ^= std::byte{1};
-  EXPECT_FALSE(ipc::verify(map, map.committed_word(0), header, 0, flipped)) << "nor with a flipped bit";
+// Joins, says how many partitions it has, delivers what there is and acks nothing, until it is killed.
+int be_a_member(const std::string& directory, const Channel& channel) {
+  auto consumer = must(Consumer::join(must(Fabric::open(directory)), "trades", {.group = "risk"}));
+  std::uint64_t told = 99;
+  for (;;) {
+    const auto delivered = consumer.poll([&](const Delivery& delivery) { channel.tell(100 + delivery.partition); });
+    if (delivered == 0 && told != consumer.partitions_held()) channel.tell(told = consumer.partitions_held());
+    consumer.wait(10'000'000);
+  }
+}
 
-  // 6. The consumer polls: the record is verified and taken apart in place, nothing is copied.
-  const auto deliveries = consumer.poll([&](const Delivery& delivery) {
-    EXPECT_EQ(delivery.partition, partition);
-    EXPECT_EQ(delivery.record.sequence, 0U);
-    EXPECT_EQ(delivery.record.schema, 3U);
-    EXPECT_EQ(delivery.record.timestamp_ns, header.timestamp_ns);
-    EXPECT_EQ(as_text(delivery.event.envelope.key), "customer-17");
-    EXPECT_EQ(as_text(delivery.event.payload), "two tea pots");
-    const auto& of_consumer = consumer.topic().ring(partition)->map();
-    EXPECT_EQ(delivery.record.payload.data(), of_consumer.payload(of_consumer.slot(0)));
-  });
-  EXPECT_EQ(deliveries, 1U);
+// Steps 6 to 9: this process and another one as members of a group.
+class TwoMembers {
+ public:
+  TwoMembers(const std::string& directory, const contract::Registry& registry)
+      : other_([directory](const Channel& channel) { return be_a_member(directory, channel); }),
+        consumer_(must(Consumer::join(must(Fabric::open(directory)), "trades", {.group = "risk"}))),
+        reader_(must(TypedReader<TradeDone>::open(registry, "TradeDone"))) {}
 
-  // 7. Delivered is not acked: the group's cursor stands where it stood, and gates.
-  EXPECT_EQ(ipc::find_cursor(map, "billing")->position, 0U);
+  void divide() {
+    EXPECT_TRUE(eventually([&] {
+      poll();
+      if (!here_.empty()) consumer_.ack();
+      return consumer_.partitions_held() == 2;
+    }));
+    while (other_.hear() != 2) {
+    }
+  }
 
-  // 8. The ack moves the cursor. Who comes next starts behind it.
-  EXPECT_TRUE(consumer.ack());
-  EXPECT_EQ(ipc::find_cursor(map, "billing")->position, 1U);
-  EXPECT_EQ(consumer.poll([](const Delivery&) {}), 0U);
-  const auto state = consumer.state()[partition];
-  EXPECT_EQ(state.head, 1U);
-  EXPECT_EQ(state.acked, 1U);
+  void deliver() {
+    std::uint64_t ours = 0;
+    for (const auto& state : consumer_.state()) ours += state.held ? state.head - state.position : 0;
+    here_.clear();
+    EXPECT_TRUE(eventually([&] {
+      poll();
+      return here_.size() == ours;
+    }));
+    ASSERT_TRUE(read_);
+    EXPECT_GE(read_->order, 100U);
+    EXPECT_EQ(read_->quantity, 1U);
+    const auto word = other_.hear();
+    ASSERT_GE(word, 100U) << "the other one has its share, and acks nothing";
+    theirs_ = static_cast<std::uint32_t>(word - 100);
+  }
+
+  void ack() {
+    const auto last = here_.back();
+    EXPECT_LT(cursor(last), tail(last)) << "delivered is not acked";
+    EXPECT_TRUE(consumer_.ack());
+    EXPECT_EQ(cursor(last), tail(last));
+    EXPECT_LT(cursor(theirs_), tail(theirs_));
+  }
+
+  void take_over() {
+    other_.kill();
+    here_.clear();
+    EXPECT_TRUE(eventually([&] {
+      poll();
+      consumer_.ack();
+      return consumer_.partitions_held() == 4;
+    }));
+    poll();
+    EXPECT_TRUE(consumer_.ack());
+    EXPECT_THAT(here_, ::testing::Contains(theirs_)) << "what was not acked comes again";
+    for (std::uint32_t partition = 0; partition < 4; ++partition) EXPECT_EQ(cursor(partition), tail(partition));
+  }
+
+ private:
+  void poll() {
+    consumer_.poll([&](const Delivery& delivery) {
+      here_.push_back(delivery.partition);
+      if (const auto view = reader_.view(delivery)) read_ = *view;
+    });
+  }
+  const ipc::RingMap& map(std::uint32_t partition) const { return consumer_.topic().ring(partition)->map(); }
+  std::uint64_t cursor(std::uint32_t partition) const { return ipc::find_cursor(map(partition), "risk")->position; }
+  std::uint64_t tail(std::uint32_t partition) const { return map(partition).tail(); }
+
+  Child other_;  // forked first
+  Consumer consumer_;
+  TypedReader<TradeDone> reader_;
+  std::vector<std::uint32_t> here_;  // partitions of what was delivered here
+  std::optional<TradeDone> read_;    // the last one
+  std::uint32_t theirs_ = 0;         // a partition of which the other one has a record in its hands
+};
+
+TEST_F(Journey, of_one_event) {
+  // 1. The catalog declares it.
+  declare();
+  ASSERT_NO_FAILURE(open().create_topic({.name = "trades", .partitions = 4}));
+
+  // 2. The producer attaches under its contract.
+  auto producer = attach();
+  const auto& topic = producer.contract().producer().topic();
+
+  // 3. The key picks the partition: the same from every process and every language, for ever.
+  const IntegerKey key(17);
+  const auto partition = topic.partition_of(key.bytes());
+  EXPECT_EQ(partition, ipc::hash_bytes("\x11\0\0\0\0\0\0\0", 8) % 4);
+
+  // 4, 5. It claims the next sequence there, writes, commits.
+  const TradeDone event{.order = 17, .price = 431.2, .quantity = 5};
+  const auto sent = producer.publish(17, event);
+  ASSERT_TRUE(sent);
+  EXPECT_EQ(sent.partition, partition);
+  EXPECT_EQ(sent.sequence, 0U);
+  look_at_the_slot(topic, partition, key.bytes(), event, producer.schema_id());
+  const auto& line = topic.ring(partition)->map().publishers[producer.contract().producer().publisher(partition).line()];
+  EXPECT_EQ(line.intent.load(), ipc::IntentWord::kNone) << "it is about nothing more";
+
+  // 6. Two members of a group, in two processes, divide the partitions.
+  TwoMembers members(directory(), registry());
+  members.divide();
+
+  // 7. Each event is delivered to the member that has its partition: verified, and as the struct it is.
+  for (std::uint64_t order = 100; order < 140; ++order)
+    ASSERT_TRUE(producer.publish(order, TradeDone{.order = order, .quantity = 1}));
+  members.deliver();
+
+  // 8. The ack moves the group's cursors.
+  members.ack();
+
+  // 9. The other one is killed: its partitions are ours.
+  members.take_over();
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "ipc/clock.hpp"
@@ -87,40 +88,31 @@ Json summary_json(const GroupSummary& sum) {
               {"lag_records", sum.lag_records}, {"worst_age_ns", sum.worst_age_ns}, {"gating", sum.gating}};
 }
 
-// Views of a topic, or of all; topics that cannot be read are reported, and the worst exit code is kept.
-struct Topics {
-  std::vector<std::pair<std::string, std::vector<PartitionView>>> views;
-  int code = kOk;
-};
-Topics view_topics(const Fabric& fabric, const std::string& only) {
-  Topics found;
-  const auto names = only.empty() ? fabric.topic_names() : Result<std::vector<std::string>>(std::vector{only});
-  if (!names) {
-    found.code = fail(names.error());
-    return found;
-  }
-  for (const auto& name : *names) {
-    const auto topic = open_topic(fabric, name, ipc::Access::read_only);
-    if (topic) {
-      found.views.emplace_back(name, view_topic(**topic));
-    } else {
-      found.code = fail(topic.error());
+// All groups of a topic, by name, each as partitions_of_group() has it.
+std::map<std::string, std::vector<GroupPartition>> all_groups(const std::vector<PartitionView>& views) {
+  std::map<std::string, std::vector<GroupPartition>> groups;
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    for (const auto& cursor : views[i].snapshot.cursors) {
+      if (!cursor.durable) continue;
+      auto& partitions = groups[cursor.name];
+      if (partitions.empty())
+        for (const auto& view : views) partitions.push_back({&view, nullptr});
+      if (partitions[i].cursor == nullptr) partitions[i].cursor = &cursor;
     }
   }
-  return found;
+  return groups;
 }
 
 int list(const Context& context, const std::string& only) {
   const auto fabric = open_fabric(context);
   if (!fabric) return fail(fabric.error());
-  const auto topics = view_topics(*fabric, only);
   const Owners owners(fabric->directory());
   Json rows = Json::array();
   Table table({"TOPIC", "GROUP", "STATE", ">MEMBERS", ">PARTITIONS", ">LAG", ">AGE", "GATES"});
-  for (const auto& [name, views] : topics.views) {
-    for (const auto& group : groups_of(views)) {
-      const auto sum = summarize(name, group, partitions_of_group(views, group), owners);
-      rows.push_back(summary_json(sum));
+  const int code = for_each_topic(*fabric, only, [&](const std::string& name, const std::vector<PartitionView>& views) {
+    for (const auto& [group, partitions] : all_groups(views)) {
+      const auto sum = summarize(name, group, partitions, owners);
+      if (context.json) rows.push_back(summary_json(sum));
       const Tone tone = sum.owned == 0 && sum.lag_records != 0 ? Tone::warn : Tone::plain;
       table.add({name,
                  group,
@@ -132,15 +124,15 @@ int list(const Context& context, const std::string& only) {
                  sum.lag_records == 0 ? "-" : format_duration(sum.worst_age_ns),
                  sum.gating ? "yes" : "no"});
     }
-  }
+  });
   if (context.json) {
     print_json(Json{{"schema", "evf.group-list/1"}, {"groups", std::move(rows)}});
   } else if (table.empty()) {
-    if (topics.code == kOk) note("no groups; a consumer makes one: evf tail TOPIC --group NAME");
+    if (code == kOk) note("no groups; a consumer makes one: evf tail TOPIC --group NAME");
   } else {
     table.print();
   }
-  return topics.code;
+  return code;
 }
 
 std::string lease_text(const ipc::CursorInfo& cursor) {
@@ -190,30 +182,31 @@ void print_partitions(const std::vector<GroupPartition>& partitions, const Owner
 int describe(const Context& context, const std::string& group, const std::string& only) {
   const auto fabric = open_fabric(context);
   if (!fabric) return fail(fabric.error());
-  const auto topics = view_topics(*fabric, only);
-  if (topics.code != kOk && !only.empty()) return topics.code;
   const Owners owners(fabric->directory());
   Json rows = Json::array();
-  for (const auto& [name, views] : topics.views) {
+  int missing = kOk;
+  const int code = for_each_topic(*fabric, only, [&](const std::string& name, const std::vector<PartitionView>& views) {
     const auto partitions = partitions_of_group(views, group);
     if (partitions.empty()) {
-      if (!only.empty()) return no_such_group(group, only, views);
-      continue;
+      if (!only.empty()) missing = no_such_group(group, only, views);
+      return;
     }
     const auto sum = summarize(name, group, partitions, owners);
     auto row = summary_json(sum);
     row["cursors"] = Json::array();
     for (const auto& partition : partitions) row["cursors"].push_back(partition_json(partition, owners));
     rows.push_back(std::move(row));
-    if (context.json) continue;
+    if (context.json) return;
     print_line(toned(fmt::format("{} of {}: {}, {}, {} behind", group, name, state_of(sum), plural(sum.members, "member"),
                                  plural(sum.lag_records, "record")),
                      Tone::bold, data().descriptor()));
     print_partitions(partitions, owners);
-  }
+  });
+  if (missing != kOk) return missing;
+  if (code != kOk && !only.empty()) return code;
   if (rows.empty()) return fail(kNotFound, fmt::format("no topic has a group '{}'", group), "evf group list shows those that there are");
   if (context.json) print_json(Json{{"schema", "evf.group/1"}, {"groups", std::move(rows)}});
-  return topics.code;
+  return code;
 }
 
 void add_group_list(CLI::App& app, Context& context) {

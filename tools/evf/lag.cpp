@@ -11,27 +11,23 @@ namespace fabric::evf {
 namespace {
 
 struct TopicView {
-  std::string name;
-  std::vector<PartitionView> partitions;
+  const std::string& name;
+  const std::vector<PartitionView>& partitions;
 };
 
-void print_lag_json(const std::vector<TopicView>& topics, const Owners& owners) {
-  Json rows = Json::array(), blocked = Json::array();
-  for (const auto& topic : topics) {
-    for (const auto& view : topic.partitions) {
-      const Json place{{"topic", topic.name}, {"partition", view.partition}};
-      for (const auto& cursor : view.snapshot.cursors) {
-        rows.push_back(place);
-        rows.back().update(cursor_json(view, cursor, owners));
-      }
-      for (const auto& publisher : view.snapshot.publishers) {
-        if (publisher.blocked_since_ns == 0) continue;
-        blocked.push_back(place);
-        blocked.back().update(publisher_json(view, publisher, owners));
-      }
+void add_json(const TopicView& topic, const Owners& owners, Json& rows, Json& blocked) {
+  for (const auto& view : topic.partitions) {
+    const Json place{{"topic", topic.name}, {"partition", view.partition}};
+    for (const auto& cursor : view.snapshot.cursors) {
+      rows.push_back(place);
+      rows.back().update(cursor_json(view, cursor, owners));
+    }
+    for (const auto& publisher : view.snapshot.publishers) {
+      if (publisher.blocked_since_ns == 0) continue;
+      blocked.push_back(place);
+      blocked.back().update(publisher_json(view, publisher, owners));
     }
   }
-  print_json(Json{{"schema", "evf.lag/1"}, {"rows", std::move(rows)}, {"blocked", std::move(blocked)}});
 }
 
 // Rows of one group stand together: group first, then partition.
@@ -69,44 +65,36 @@ void print_blocked(const TopicView& topic, const Owners& owners) {
                          Tone::bad, data().descriptor()));
 }
 
-void print_topics(const std::vector<TopicView>& topics, const Owners& owners) {
-  for (std::size_t i = 0; i < topics.size(); ++i) {
-    if (i != 0) print_line("");
-    print_line(toned(topics[i].name, Tone::bold, data().descriptor()));
-    const auto table = lag_table(topics[i], owners);
-    if (table.empty()) {
-      print_line("  no groups");
-    } else {
-      table.print("  ");
-    }
-    print_blocked(topics[i], owners);
+void print_topic(const TopicView& topic, const Owners& owners) {
+  print_line(toned(topic.name, Tone::bold, data().descriptor()));
+  const auto table = lag_table(topic, owners);
+  if (table.empty()) {
+    print_line("  no groups");
+  } else {
+    table.print("  ");
   }
+  print_blocked(topic, owners);
 }
 
-int lag(const Context& context, const std::string& name) {
+int lag(const Context& context, const std::string& only) {
   const auto fabric = open_fabric(context);
   if (!fabric) return fail(fabric.error());
-  auto names = fabric->topic_names();
-  if (!name.empty()) names = std::vector<std::string>{name};
-  if (!names) return fail(names.error());
-  std::vector<TopicView> topics;
-  int code = kOk;
-  for (const auto& each : *names) {
-    const auto topic = open_topic(*fabric, each, ipc::Access::read_only);
-    if (topic) {
-      topics.push_back({each, view_topic(**topic)});
-    } else {
-      code = fail(topic.error());
-      if (!name.empty()) return code;
-    }
-  }
   const Owners owners(fabric->directory());
+  Json rows = Json::array(), blocked = Json::array();
+  std::size_t topics = 0;
+  const int code = for_each_topic(*fabric, only, [&](const std::string& name, const std::vector<PartitionView>& views) {
+    if (++topics != 1 && !context.json) print_line("");
+    if (context.json) {
+      add_json({name, views}, owners, rows, blocked);
+    } else {
+      print_topic({name, views}, owners);
+    }
+  });
+  if (code != kOk && !only.empty()) return code;
   if (context.json) {
-    print_lag_json(topics, owners);
-  } else if (topics.empty()) {
+    print_json(Json{{"schema", "evf.lag/1"}, {"rows", std::move(rows)}, {"blocked", std::move(blocked)}});
+  } else if (topics == 0) {
     note(fmt::format("no topics in {}; evf topic create makes one", fabric->directory()));
-  } else {
-    print_topics(topics, owners);
   }
   return code;
 }

@@ -15,21 +15,23 @@ namespace {
 struct Row {
   std::string name;
   std::optional<Error> error;
-  TopicInfo info;
-  std::uint64_t records = 0, retained = 0, publishers_alive = 0;
+  std::uint32_t partitions = 0;
+  const char* writers = "";
+  std::uint64_t file_bytes = 0, records = 0, retained = 0, publishers_alive = 0;
   std::set<std::string> groups;
 };
 
 Row look_at(const Fabric& fabric, const std::string& name, const Owners& owners) {
-  Row row{.name = name, .error = {}, .info = {}, .groups = {}};
+  Row row{.name = name, .error = {}, .groups = {}};
   const auto topic = fabric.topic(name, ipc::Access::read_only);
-  const auto info = fabric.describe_topic(name);
-  if (!topic || !info) {
-    row.error = topic ? info.error() : topic.error();
+  if (!topic) {
+    row.error = topic.error();
     return row;
   }
-  row.info = *info;
+  row.partitions = (*topic)->partitions();
+  row.writers = (*topic)->ring(0)->map().writers == ipc::WriterMode::one ? "one" : "many";
   for (const auto& view : view_topic(**topic)) {
+    row.file_bytes += view.ring->file().header().file_bytes;
     row.records += view.snapshot.head;
     row.retained += view.snapshot.retained();
     for (const auto& publisher : view.snapshot.publishers) row.publishers_alive += owners.alive(publisher.owner);
@@ -43,11 +45,11 @@ Json row_json(const Row& row) {
   if (row.error)
     return {{"topic", row.name}, {"error", {{"code", to_string(row.error->code)}, {"message", row.error->message}}}};
   return {{"topic", row.name},
-          {"partitions", row.info.partitions},
-          {"writers", row.info.header.writers == ipc::WriterMode::one ? "one" : "many"},
+          {"partitions", row.partitions},
+          {"writers", row.writers},
           {"records", row.records},
           {"retained", row.retained},
-          {"file_bytes", row.info.file_bytes},
+          {"file_bytes", row.file_bytes},
           {"publishers_alive", row.publishers_alive},
           {"groups", row.groups}};
 }
@@ -65,10 +67,8 @@ void print_rows(const std::vector<Row>& rows, const std::string& directory) {
     }
     std::string groups;
     for (const auto& group : row.groups) groups += (groups.empty() ? "" : ", ") + printable(group);
-    table.add({row.name, std::to_string(row.info.partitions),
-               row.info.header.writers == ipc::WriterMode::one ? "one" : "many", format_count(row.records),
-               format_count(row.retained), format_bytes(row.info.file_bytes), format_count(row.publishers_alive),
-               groups});
+    table.add({row.name, std::to_string(row.partitions), row.writers, format_count(row.records), format_count(row.retained),
+               format_bytes(row.file_bytes), format_count(row.publishers_alive), groups});
   }
   table.print();
 }

@@ -4,6 +4,7 @@
 
 #include "ipc/clock.hpp"
 #include "tools/evf/text.hpp"
+#include "tools/evf/verb.hpp"
 
 namespace fabric::evf {
 
@@ -14,11 +15,17 @@ Owners::Owners(const std::string& directory) {
   for (auto& member : members_->list()) known_.emplace(member.id, member);
 }
 
-bool Owners::alive(ipc::MemberId id) const noexcept { return id != 0 && (!members_ || members_->is_alive(id)); }
+bool Owners::alive(ipc::MemberId id) const {
+  if (id == 0 || !members_) return id != 0;
+  auto known = alive_.find(id);
+  if (known == alive_.end()) known = alive_.emplace(id, members_->is_alive(id)).first;
+  return known->second;
+}
 
 ipc::MemberId Owners::member_of(ipc::ReaderId reader) const noexcept {
+  if (reader == 0) return 0;
   for (const auto& [id, info] : known_)
-    if (reader != 0 && ipc::reader_id(id, static_cast<std::uint8_t>(reader)) == reader) return id;
+    if (ipc::reader_id(id, static_cast<std::uint8_t>(reader)) == reader) return id;
   return 0;
 }
 
@@ -58,6 +65,22 @@ std::vector<PartitionView> view_topic(const Topic& topic) {
                      .now_ns = ipc::ring_now_ns(ring->file())});
   }
   return views;
+}
+
+int for_each_topic(const Fabric& fabric, const std::string& only,
+                   const std::function<void(const std::string& name, const std::vector<PartitionView>& views)>& visit) {
+  const auto names = only.empty() ? fabric.topic_names() : Result<std::vector<std::string>>(std::vector{only});
+  if (!names) return fail(names.error());
+  int code = kOk;
+  for (const auto& name : *names) {
+    const auto topic = open_topic(fabric, name, ipc::Access::read_only);
+    if (topic) {
+      visit(name, view_topic(**topic));
+    } else {
+      code = fail(topic.error());
+    }
+  }
+  return code;
 }
 
 std::string cursor_name(const ipc::CursorInfo& cursor) {

@@ -2,6 +2,7 @@
 // A topic as the read-only verbs show it: its rings with a snapshot of each, and who the owners of lines and cursors
 // are. Writes nothing. Not thread-safe.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -13,12 +14,12 @@
 
 namespace fabric::evf {
 
-// Members of a fabric directory by id, looked up once.
+// Members of a fabric directory by id, and whether they live, looked up once.
 class Owners {
  public:
   explicit Owners(const std::string& directory);
   // Whether its death is not proven (0: nobody, not alive).
-  bool alive(ipc::MemberId id) const noexcept;
+  bool alive(ipc::MemberId id) const;
   // The member that a reader belongs to; 0: none that is known.
   ipc::MemberId member_of(ipc::ReaderId reader) const noexcept;
   Cell cell(ipc::MemberId id) const;  // "4711 evf", "4711 evf, dead", "-"
@@ -27,6 +28,7 @@ class Owners {
  private:
   std::shared_ptr<const ipc::Members> members_;
   std::map<ipc::MemberId, ipc::MemberInfo> known_;
+  mutable std::map<ipc::MemberId, bool> alive_;  // as first asked: a process may have lines in each of many thousand rings
 };
 
 struct PartitionView {
@@ -40,6 +42,10 @@ struct PartitionView {
   const ipc::CursorInfo* cursor(std::uint32_t index) const noexcept;
 };
 std::vector<PartitionView> view_topic(const Topic& topic);
+// Shows each topic, or only one, to `visit`, one after the other: thousands of them are not mapped at the same time. Topics that cannot be read are
+// reported. Returns the exit code.
+int for_each_topic(const Fabric& fabric, const std::string& only,
+                   const std::function<void(const std::string& name, const std::vector<PartitionView>& views)>& visit);
 
 // Who is waiting for whom, and since when; empty when the publisher is not blocked.
 std::string blocked_text(const PartitionView& view, const ipc::PublisherInfo& publisher);
