@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <optional>
 #include <sstream>
 
@@ -72,6 +73,9 @@ class Journey : public FabricFixture {
     return bytes;
   }
 
+  void publish_and_handle_once();
+  void grow(TypedProducer<TradeDone>& producer);
+
   // Step 1: what is declared is in force, and in the registry.
   void declare() {
     catalog::Problems problems;
@@ -118,6 +122,46 @@ class Journey : public FabricFixture {
     EXPECT_FALSE(ipc::verify(map, map.committed_word(0), header, 0, flipped)) << "nor with a flipped bit";
   }
 };
+
+void Journey::publish_and_handle_once() {
+  auto group = must(Consumer::join(open(), "trades", {.group = "once", .start = {ipc::StartAt::Kind::latest, 0}, .dedupe = true}));
+  auto once = must(Producer::open(open(), "trades", {.idempotent = true}));
+  const auto first = once.publish(17, "filled", {.id = "fill-1"});
+  ASSERT_TRUE(first);
+  const auto again = must(Producer::open(open(), "trades", {.idempotent = true})).publish(17, "filled", {.id = "fill-1"});
+  EXPECT_TRUE(again.repeated);
+  EXPECT_EQ(again.sequence, first.sequence);
+  ASSERT_TRUE(must(Producer::open(open(), "trades")).publish(17, "filled", {.id = "fill-1"})) << "one that does not ask";
+  int handled = 0;
+  EXPECT_TRUE(eventually([&] {
+    group.poll([&](const Delivery&) { ++handled; });
+    group.ack();
+    return group.repeats() == 1;
+  }));
+  EXPECT_EQ(handled, 1);
+}
+
+void Journey::grow(TypedProducer<TradeDone>& producer) {
+  ASSERT_NO_FAILURE(open().grow_topic("trades", 8));
+  auto all = must(Consumer::join(open(), "trades", {.group = "grown", .start = {ipc::StartAt::Kind::earliest, 0}}));
+  std::uint64_t order = 1000;
+  for (; order < 1040; ++order) ASSERT_TRUE(producer.publish(order % 4, TradeDone{.order = order}));
+  std::map<std::string, std::uint64_t> last;
+  std::uint64_t seen = 0;
+  auto reader = must(TypedReader<TradeDone>::open(registry(), "TradeDone"));
+  EXPECT_TRUE(eventually([&] {
+    all.poll([&](const Delivery& delivery) {
+      const auto view = reader.view(delivery);
+      if (!view || view->order < 1000) return;
+      auto& before = last[std::string(as_text(delivery.event.envelope.key))];
+      EXPECT_LT(before, view->order);
+      before = view->order;
+      ++seen;
+    });
+    all.ack();
+    return seen == 40;
+  }));
+}
 
 // Joins, says how many partitions it has, delivers what there is and acks nothing, until it is killed.
 int be_a_member(const std::string& directory, const Channel& channel) {
@@ -243,6 +287,12 @@ TEST_F(Journey, of_one_event) {
 
   // 9. The other one is killed: its partitions are ours.
   members.take_over();
+
+  // 10. An event with an id is published once, and handled once.
+  publish_and_handle_once();
+
+  // 11. The topic grows; the key stays in order, wherever it belongs by then.
+  grow(producer);
 }
 
 }  // namespace
