@@ -1,7 +1,6 @@
 // A grower that is killed or stopped at every instruction that changes shared words, while publishers, a group and another grower go on.
 // Its files are there already; tests/fabric/growth_kill_test.cpp has what happens while they are made.
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,6 +12,7 @@
 #include "fabric/delivery/producer.hpp"
 #include "fabric/topic_growth.hpp"
 #include "ipc/cursor.hpp"
+#include "tests/crash/fault_log.hpp"
 #include "tests/crash/points.hpp"
 #include "tests/fabric/delivery/held_time.hpp"
 #include "tests/fabric/delivery/key_ledger.hpp"
@@ -30,8 +30,6 @@ constexpr std::uint64_t kTickNs = 1'100'000;
 class GrowthStage : public ipc::crash::Stage {
  public:
   explicit GrowthStage(Mode mode) : mode_(mode), ledger_(kKeys) {
-    void* page = ::mmap(nullptr, sizeof(ipc::crash::Notes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    notes_ = new (page) ipc::crash::Notes();
     fabric_.emplace(Fabric::open(directory_.path()).value());
     const ipc::RingOptions ring{.slot_count = 64, .slot_bytes = 128, .max_publishers = 4, .max_cursors = 3};
     EXPECT_TRUE(fabric_->create_topic({.name = "orders", .partitions = kBase, .ring = ring}).has_value());
@@ -49,25 +47,25 @@ class GrowthStage : public ipc::crash::Stage {
       images_.emplace_back(base, base + std::filesystem::file_size(path(partition)));
     }
   }
-  ~GrowthStage() override { ::munmap(notes_, sizeof(ipc::crash::Notes)); }
 
-  ipc::crash::Notes& notes() override { return *notes_; }
+  ipc::crash::Notes& notes() override { return log_.notes(); }
   void begin_point() override {
     member_.reset(), producer_.reset();
     for (std::uint32_t p = 0; p < rings_.size(); ++p) std::memcpy(rings_[p]->map().base, images_[p].data(), images_[p].size());
     published_.fill(2);
     ledger_.clear();
-    faults_.clear();
-    new (notes_) ipc::crash::Notes();
+    log_.reset();
   }
   void child() override {
-    ipc::crash::Actor actor(*notes_, "");
+    ipc::crash::Actor actor(log_.notes(), "");
     const auto directory = TopicDirectory::open(directory_.path(), "orders").value();
-    auto rings = fabric_->topic("orders").value();
-    Rings old{rings->ring(0), rings->ring(1)};
-    Growth growth(directory, "orders", directory_.path(), old[0]->member(), old);
+    // Attached before: how long that takes depends on how many members there have been.
+    Rings rings;
+    for (std::uint32_t partition = 0; partition < 2 * kBase; ++partition)
+      rings.push_back(ipc::Ring::attach(path(partition), {.members_directory = directory_.path()}).value());
+    Growth growth(directory, "orders", directory_.path(), rings[0]->member(), rings);
     actor.begin();
-    const auto done = growth.grow_to(2 * kBase);
+    const auto done = growth.finish();
     actor.end();
     _exit(done ? 0 : 3);
   }
@@ -95,8 +93,8 @@ class GrowthStage : public ipc::crash::Stage {
       if (ipc::list_cursors(ring->map()).size() != 1) fault("there is a cursor too many: " + ring->path());
     }
   }
-  void fault(std::string text) override { faults_.push_back(std::move(text)); }
-  const std::vector<std::string>& faults() const override { return faults_; }
+  void fault(std::string text) override { log_.fault(text); }
+  const std::vector<std::string>& faults() const override { return log_.faults(); }
 
  private:
   std::string path(std::uint32_t partition) const { return fabric_->partition_path("orders", partition); }
@@ -112,13 +110,13 @@ class GrowthStage : public ipc::crash::Stage {
   }
   void drain(const std::string& when) {
     const auto all = std::accumulate(published_.begin(), published_.end(), std::uint64_t{0});
-    for (int i = 0; i < 200 && faults_.empty(); ++i) {
+    for (int i = 0; i < 200 && faults().empty(); ++i) {
       ipc::ClockPeer::advance(ConsumerPeer::clock(*member_), kTickNs);
       member_->poll([&](const Delivery& delivery) { ledger_.add(delivery); });
       member_->ack();
       if (ledger_.unique() == all && (mode_ == Mode::kill || i > 3)) return;
     }
-    if (faults_.empty()) fault(when + ": " + std::to_string(ledger_.unique()) + " of " + std::to_string(all) + " delivered");
+    if (faults().empty()) fault(when + ": " + std::to_string(ledger_.unique()) + " of " + std::to_string(all) + " delivered");
   }
 
   Mode mode_;
@@ -126,12 +124,11 @@ class GrowthStage : public ipc::crash::Stage {
   std::optional<Fabric> fabric_;
   Rings rings_;
   std::vector<std::vector<std::byte>> images_;
-  ipc::crash::Notes* notes_;
+  FaultLog log_;
   testing::KeyLedger ledger_;
   std::optional<Producer> producer_;
   std::optional<Consumer> member_;
   std::array<std::uint64_t, kKeys> published_{};
-  std::vector<std::string> faults_;
 };
 
 class GrowthSweepTest : public ::testing::TestWithParam<Mode> {};
