@@ -27,13 +27,13 @@ template <class T>
 class TypedClaim {
  public:
   explicit operator bool() const noexcept { return event_ != nullptr; }
-  SentEvent why() const noexcept { return sent_; }  // why there is no claim
+  const SentEvent& why() const noexcept { return sent_; }  // why there is no claim
   T* operator->() const noexcept { return event_; }
   T& operator*() const noexcept { return *event_; }
-  // On back-pressure the claim stays and may be committed again.
-  SentEvent commit() noexcept {
+  // On back-pressure the claim stays and may be committed again. Valid as long as the claim.
+  const SentEvent& commit() noexcept {
     if (event_ == nullptr) return sent_;
-    ipc::RecordOptions options{.schema = contract_->schema_id(), .sequence = &sent_.sequence, .route = route_};
+    ipc::RecordOptions options{.schema = contract_->schema_id(), .sequence = &sent_.sequence, .route = routed_.route};
     if (head_ != 0) options.flags = ipc::kExtended;
     sent_.ring = claim_.commit(head_ + sizeof(T), options);
     sent_.outcome = ContractProducer::outcome_of(sent_.ring);
@@ -46,10 +46,25 @@ class TypedClaim {
  private:
   template <class>
   friend class TypedProducer;
-  TypedClaim(ipc::Claim claim, std::size_t head, std::uint64_t route, ContractProducer& contract,
-             SentEvent sent) noexcept
-      : claim_(std::move(claim)), head_(head), route_(route), contract_(&contract), sent_(sent) {
-    if (claim_ && sent_) event_ = std::construct_at(reinterpret_cast<T*>(claim_.bytes().data() + head_));
+  // Everything is made where it stays: a copy would wait for what was just written to it.
+  TypedClaim(ContractProducer& contract, std::span<const std::byte> key) noexcept
+      : contract_(&contract),
+        routed_(contract.producer().route(key)),
+        head_(key.empty() ? 0 : envelope_bytes(Envelope{.key = key})),
+        claim_(contract.producer().publisher(routed_.partition).claim(may_be_sent(key) ? head_ + sizeof(T) : 1)) {
+    sent_.partition = routed_.partition;
+    if (!may_be_sent(key)) {
+      sent_.outcome = contract_->allowed() ? SendOutcome::too_large : SendOutcome::contract;
+    } else if (!claim_) {
+      sent_.ring = claim_.outcome();
+      sent_.outcome = ContractProducer::outcome_of(sent_.ring);
+    } else {
+      if (head_ != 0) encode_envelope(Envelope{.key = key}, claim_.bytes().first(head_));
+      event_ = std::construct_at(reinterpret_cast<T*>(claim_.bytes().data() + head_));
+    }
+  }
+  bool may_be_sent(std::span<const std::byte> key) const noexcept {
+    return contract_->allowed() && key.size() <= kMaxKeyBytes;
   }
   // The topic has grown since the claim, and the key belongs to another partition: copied there.
   SentEvent publish_elsewhere() noexcept {
@@ -57,10 +72,10 @@ class TypedClaim {
     if (head_ != 0 && !decode_block(claim_.bytes().first(head_), event)) return sent_;
     return contract_->publish(event.envelope.key, std::as_bytes(std::span(event_, 1)));
   }
-  ipc::Claim claim_;
-  std::size_t head_;  // bytes of the envelope in front
-  std::uint64_t route_;
   ContractProducer* contract_;
+  Producer::Routed routed_;
+  std::size_t head_;  // bytes of the envelope in front
+  ipc::Claim claim_;
   SentEvent sent_;
   T* event_ = nullptr;
 };
@@ -147,19 +162,7 @@ template <class T>
 TypedClaim<T> TypedProducer<T>::claim(std::span<const std::byte> key) noexcept {
   static_assert(alignof(T) <= 8,
                 "an event with an alignment above 8 cannot lie behind an envelope; publish() copies it");
-  const Envelope envelope{.key = key};
-  const auto head = key.empty() ? 0 : envelope_bytes(envelope);
-  const auto [partition, route] = contract_.producer().route(key);
-  SentEvent sent{.partition = partition};
-  if (!contract_.allowed()) sent.outcome = SendOutcome::contract;
-  if (key.size() > kMaxKeyBytes) sent.outcome = SendOutcome::too_large;
-  auto claim = contract_.producer().publisher(sent.partition).claim(sent ? head + sizeof(T) : 1);
-  if (sent && !claim) {
-    sent.ring = claim.outcome();
-    sent.outcome = ContractProducer::outcome_of(sent.ring);
-  }
-  if (sent && head != 0) encode_envelope(envelope, claim.bytes().first(head));
-  return {std::move(claim), head, route, contract_, sent};
+  return TypedClaim<T>(contract_, key);
 }
 
 }  // namespace fabric
