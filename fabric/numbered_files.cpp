@@ -194,16 +194,17 @@ Result<bool> NumberedFiles::read_pack(std::uint64_t pack, const Visit& visit) co
   const auto file = read_file(path, sizeof(Header) + kMaxPackBytes, Kind::pack);
   if (!file && file.error().code == ErrorCode::not_found) return false;
   if (!file) return file.error();
-  auto body = check_file(*file, path, Kind::pack, name_, first);
+  const auto body = check_file(*file, path, Kind::pack, name_, first);
   if (!body) return body.error();
+  auto rest = *body;
   for (std::uint64_t number = first; number < first + kEntriesPerPack; ++number) {
     std::uint64_t bytes = 0;
-    if (body->size() < sizeof bytes) return damaged(path, Kind::pack, "ends too early");
-    std::memcpy(&bytes, body->data(), sizeof bytes);
-    body = body->subspan(sizeof bytes);
-    if (bytes > body->size()) return damaged(path, Kind::pack, "ends too early");
-    if (auto visited = visit(number, body->first(bytes)); !visited) return visited.error();
-    body = body->subspan(bytes);
+    if (rest.size() < sizeof bytes) return damaged(path, Kind::pack, "ends too early");
+    std::memcpy(&bytes, rest.data(), sizeof bytes);
+    rest = rest.subspan(sizeof bytes);
+    if (bytes > rest.size()) return damaged(path, Kind::pack, "ends too early");
+    if (auto visited = visit(number, rest.first(bytes)); !visited) return visited.error();
+    rest = rest.subspan(bytes);
   }
   return true;
 }
