@@ -8,6 +8,7 @@ namespace fabric::ipc {
 struct ClockPeer {
   static void hold(Clock& clock) noexcept {
     clock.anchor_ns_ = clock.now_ns();
+    clock.counter_ = true;  // also where the counter is not trusted: nothing of it is used any more
     clock.factor_ = 0;
     clock.renew_ticks_ = ~std::uint64_t{0};
   }

@@ -1,6 +1,7 @@
 // The command line: help, versions, usage errors, exit codes.
 
 #include <unistd.h>
+#include <filesystem>
 
 #include <sstream>
 
@@ -51,7 +52,8 @@ TEST_F(CommandLine, HelpOfEveryVerbFitsTheTerminalAndHasExamples) {
   auto verbs = kVerbs;
   verbs.push_back({});
   for (auto verb : verbs) {
-    const bool group = verb.size() == 1 && (verb[0] == "topic" || verb[0] == "group" || verb[0] == "schema" || verb[0] == "catalog");
+    const bool group =
+        verb.size() == 1 && (verb[0] == "topic" || verb[0] == "group" || verb[0] == "schema" || verb[0] == "catalog");
     verb.push_back("--help");
     const auto help = ok(verb);
     EXPECT_THAT(help, HasSubstr("Usage: evf"));
@@ -97,6 +99,11 @@ TEST_F(CommandLine, SomebodyElsesFabricIsAPermissionError) {
   create("mine");
   auto as_nobody = options();
   as_nobody.user = 65534;
+  // Where the build lies others may not be let in (/root).
+  const fabric::testing::TempDir open_to_all;
+  std::filesystem::permissions(open_to_all.path(), std::filesystem::perms(0755));
+  const auto command = open_to_all.file("evf");
+  std::filesystem::copy_file(EVF_COMMAND, command);
   for (const auto& arguments : std::vector<Words>{{"list"},
                                                   {"tail", "mine"},
                                                   {"pub", "mine"},
@@ -104,7 +111,9 @@ TEST_F(CommandLine, SomebodyElsesFabricIsAPermissionError) {
                                                   {"lag"},
                                                   {"topic", "delete", "mine"},
                                                   {"fsck", ring_path("mine")}}) {
-    const auto finished = fabric::testing::run(words(arguments), as_nobody);
+    auto line = words(arguments);
+    line.front() = command;
+    const auto finished = fabric::testing::run(line, as_nobody);
     EXPECT_EQ(finished.code, kPermission) << ::testing::PrintToString(arguments) << finished.err;
     EXPECT_THAT(finished.err, HasSubstr("check owner, group and mode"));
   }
