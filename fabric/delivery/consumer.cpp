@@ -16,7 +16,7 @@ namespace {
 using ipc::make_error;
 using ipc::ReadOutcome;
 
-constexpr std::uint64_t kLookAgainNs = 1'000'000, kLookAgainAtLastNs = 10'000'000;
+constexpr std::uint64_t kLookAgainAtLastNs = 10'000'000;
 constexpr std::uint64_t kLooksCost = 10;  // the group is looked at for one part in so many of the time
 constexpr std::uint64_t kConfirmWithinNs = 10'000'000'000;
 
@@ -478,7 +478,7 @@ std::vector<PartitionState> Consumer::state() const {
       state.held_back = !held.hand_over.is_over();
       state.position = held.reader.position();
       state.acked = sharing_ ? held.reader.acked() : state.position;
-    } else if (const auto cursor = ipc::find_cursor(map, options_.group)) {
+    } else if (const auto cursor = cursor_in(partition)) {
       state.position = state.acked = cursor->position;
     }
     states.push_back(state);

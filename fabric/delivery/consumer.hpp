@@ -181,6 +181,7 @@ class Consumer {
   bool keeps_views() const noexcept { return sharing_ && options_.gating && options_.lease_ns == 0; }
 
  private:
+  static constexpr std::uint64_t kLookAgainNs = 1'000'000;
   friend struct ConsumerPeer;  // tests: holds its clock
   Consumer(const Fabric& fabric, std::shared_ptr<const Topic> topic, ConsumerOptions options,
            std::vector<std::uint32_t> wanted);
@@ -212,6 +213,10 @@ class Consumer {
   bool deliver(Held& held, Delivery& delivery, const Handler& handler, const GapHandler& gaps);
   bool copy_out(Held& held, ipc::RecordView& view);
   Result<void> index_ids(std::uint32_t partition, Held& held) const;
+  // The group's cursor there, whoever has it.
+  std::optional<ipc::CursorInfo> cursor_in(std::uint32_t partition) const {
+    return ipc::find_cursor(topic_->ring(partition)->map(), options_.group);
+  }
   std::optional<std::uint64_t> began_in(std::uint32_t partition) const;
   std::optional<std::uint64_t> find_first(Held& held, const Delivery& delivery);
   bool is_repeat(Held& held, const Delivery& delivery);

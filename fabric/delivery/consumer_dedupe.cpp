@@ -5,7 +5,6 @@
 #include "fabric/delivery/consumer.hpp"
 #include "fabric/topic_growth.hpp"
 #include "fabric/topic_route.hpp"
-#include "ipc/cursor.hpp"
 
 namespace fabric {
 namespace {
@@ -17,7 +16,7 @@ constexpr std::uint64_t kAtOnce = 4096;  // records that are looked at between t
 // Where the group began in a partition that somebody of it reads; nullopt: it never came by.
 std::optional<std::uint64_t> Consumer::began_in(std::uint32_t partition) const {
   if (!sharing_) return holds(partition) ? std::optional(held_[partition]->reader.started()) : std::nullopt;
-  const auto cursor = ipc::find_cursor(topic_->ring(partition)->map(), options_.group);
+  const auto cursor = cursor_in(partition);
   return cursor ? std::optional(std::min(cursor->started, cursor->position)) : std::nullopt;
 }
 

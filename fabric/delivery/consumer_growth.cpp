@@ -11,7 +11,6 @@
 namespace fabric {
 namespace {
 
-constexpr std::uint64_t kLookAgainNs = 1'000'000;
 constexpr ipc::StartAt kFromTheBeginning{ipc::StartAt::Kind::sequence, 0};
 
 }  // namespace
@@ -31,7 +30,7 @@ std::optional<Error> Consumer::follow_growth() {
   for (auto partition = before; partition < topic_->partitions(); ++partition) {
     const auto parent = *parent_of(topic_->base(), partition);
     if (sharing_) {
-      const auto cursor = ipc::find_cursor(topic_->ring(parent)->map(), options_.group);
+      const auto cursor = cursor_in(parent);
       const auto placed =
           cursor ? place_cursor(*topic_->ring(partition), options_.group, cursor->gating,
                                 ipc::find_start(topic_->ring(partition)->map(), start_in(partition, true)), false)
@@ -53,7 +52,7 @@ ipc::StartAt Consumer::start_in(std::uint32_t partition, bool follows) const {
   if (!parent) return options_.start;
   std::uint64_t began = 0;
   if (sharing_) {
-    const auto cursor = ipc::find_cursor(topic_->ring(*parent)->map(), options_.group);
+    const auto cursor = cursor_in(*parent);
     if (!cursor) return options_.start;
     began = cursor->started;
   } else {
@@ -74,7 +73,7 @@ bool Consumer::is_held_back(Held& held) {
   held.looked_ns = now_ns;
   return !held.hand_over.look(*topic_, [this](std::uint32_t partition) -> std::optional<std::uint64_t> {
     if (!sharing_) return holds(partition) ? std::optional(held_[partition]->reader.position()) : std::nullopt;
-    const auto cursor = ipc::find_cursor(topic_->ring(partition)->map(), options_.group);
+    const auto cursor = cursor_in(partition);
     return cursor ? std::optional(cursor->position) : std::nullopt;
   });
 }

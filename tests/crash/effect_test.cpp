@@ -33,7 +33,7 @@ class EffectStage : public ipc::crash::Stage {
     static_cast<void>(member());  // the group's cursor
     auto out = Producer::open(fabric_, "orders").value();
     for (std::uint64_t i = 0; i < kOrders; ++i) EXPECT_TRUE(out.publish("key", std::to_string(i)));
-    for (const auto* name : {"orders", "effects"}) images_.emplace_back(fabric_, fabric_.topic(name).value());
+    for (const auto* name : {"orders", "effects"}) images_.emplace_back(*fabric_.topic(name).value());
   }
 
   ipc::crash::Notes& notes() override { return log_.notes(); }

@@ -93,7 +93,7 @@ GroupWorld::GroupWorld(std::uint32_t partitions) : ledger_(kKeys), published_(kK
   publish(kBakedOrdinals);
   members_.clear();
   producer_.reset();
-  image_.emplace(*fabric_, topic_);
+  image_.emplace(*topic_);
   int ends[2];
   EXPECT_EQ(::pipe(ends), 0);
   const auto pid = ::fork();

@@ -4,8 +4,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
-#include <filesystem>
 #include <numeric>
 #include <optional>
 
@@ -13,6 +11,7 @@
 #include "fabric/topic_growth.hpp"
 #include "ipc/cursor.hpp"
 #include "tests/crash/fault_log.hpp"
+#include "tests/crash/images.hpp"
 #include "tests/crash/points.hpp"
 #include "tests/fabric/delivery/held_time.hpp"
 #include "tests/fabric/delivery/key_ledger.hpp"
@@ -43,15 +42,14 @@ class GrowthStage : public ipc::crash::Stage {
     }
     for (std::uint32_t partition = 0; partition < 2 * kBase; ++partition) {
       rings_.push_back(ipc::Ring::attach(path(partition), {.members_directory = directory_.path()}).value());
-      const auto* base = rings_.back()->map().base;
-      images_.emplace_back(base, base + std::filesystem::file_size(path(partition)));
     }
+    image_.emplace(rings_);
   }
 
   ipc::crash::Notes& notes() override { return log_.notes(); }
   void begin_point() override {
     member_.reset(), producer_.reset();
-    for (std::uint32_t p = 0; p < rings_.size(); ++p) std::memcpy(rings_[p]->map().base, images_[p].data(), images_[p].size());
+    image_->restore();
     published_.fill(2);
     ledger_.clear();
     log_.reset();
@@ -123,7 +121,7 @@ class GrowthStage : public ipc::crash::Stage {
   testing::TempDir directory_;
   std::optional<Fabric> fabric_;
   Rings rings_;
-  std::vector<std::vector<std::byte>> images_;
+  std::optional<Images> image_;
   FaultLog log_;
   testing::KeyLedger ledger_;
   std::optional<Producer> producer_;

@@ -1,5 +1,5 @@
 #pragma once
-// The ring files of a topic as they were once, put back before each point: far cheaper than new files.
+// Ring files as they were once, put back before each point: far cheaper than new files.
 
 #include <cstring>
 #include <filesystem>
@@ -13,19 +13,26 @@ namespace fabric::crash {
 class Images {
  public:
   // Keeps what they hold now. Nobody may have them attached for writing but who restores them.
-  Images(const Fabric& fabric, std::shared_ptr<const Topic> topic) : topic_(std::move(topic)) {
-    for (std::uint32_t partition = 0; partition < topic_->partitions(); ++partition) {
-      const auto* base = topic_->ring(partition)->map().base;
-      bytes_.emplace_back(base, base + std::filesystem::file_size(fabric.partition_path(topic_->name(), partition)));
+  explicit Images(std::vector<std::shared_ptr<ipc::Ring>> rings) : rings_(std::move(rings)) {
+    for (const auto& ring : rings_) {
+      const auto* base = ring->map().base;
+      bytes_.emplace_back(base, base + std::filesystem::file_size(ring->path()));
     }
   }
+  explicit Images(const Topic& topic) : Images(rings_of(topic)) {}
   void restore() const {
-    for (std::uint32_t partition = 0; partition < topic_->partitions(); ++partition)
-      std::memcpy(topic_->ring(partition)->map().base, bytes_[partition].data(), bytes_[partition].size());
+    for (std::size_t i = 0; i < rings_.size(); ++i)
+      std::memcpy(rings_[i]->map().base, bytes_[i].data(), bytes_[i].size());
   }
 
  private:
-  std::shared_ptr<const Topic> topic_;
+  static std::vector<std::shared_ptr<ipc::Ring>> rings_of(const Topic& topic) {
+    std::vector<std::shared_ptr<ipc::Ring>> rings;
+    for (std::uint32_t partition = 0; partition < topic.partitions(); ++partition)
+      rings.push_back(topic.ring(partition));
+    return rings;
+  }
+  std::vector<std::shared_ptr<ipc::Ring>> rings_;
   std::vector<std::vector<std::byte>> bytes_;
 };
 

@@ -48,7 +48,7 @@ class OnceStage : public ipc::crash::Stage {
       auto producer = open();
       for (int i = 0; i < 5; ++i) publish(producer, "baked-" + std::to_string(i));
     }
-    image_.emplace(*fabric_, topic_);
+    image_.emplace(*topic_);
   }
 
   ipc::crash::Notes& notes() override { return log_.notes(); }

@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "tests/fabric/delivery/publish_around.hpp"
 #include "tests/fabric/fabric_fixture.hpp"
 
 namespace fabric::testing {
@@ -14,26 +15,6 @@ using ipc::PublishOutcome;
 class IdIndexTest : public FabricFixture {
  protected:
   std::shared_ptr<ipc::Ring> ring() const { return must(open().topic("orders"))->ring(0); }
-  // An admission that says yes, and runs `meanwhile(sequence)` first: between claim and commit.
-  template <class Meanwhile>
-  static ipc::Admission around(const std::string& id, const Meanwhile& meanwhile) {
-    return {.announced = IdIndex::hash(id),
-            .admit =
-                [](void* context, std::uint64_t sequence) noexcept {
-                  (*static_cast<const Meanwhile*>(context))(sequence);
-                  return true;
-                },
-            .context = const_cast<Meanwhile*>(&meanwhile)};
-  }
-  // A record with this id, by a publisher that is stopped between claim and commit while `meanwhile` runs.
-  template <class Meanwhile>
-  static PublishOutcome publish_around(ipc::Publisher& publisher, const std::string& id, const Meanwhile& meanwhile) {
-    const auto admission = around(id, meanwhile);
-    const EventAttributes attributes{.id = id};
-    auto claim = publisher.claim(*envelope_bytes({}, attributes));
-    static_cast<void>(encode_envelope({}, attributes, claim.bytes()));
-    return claim.commit(claim.bytes().size(), {.flags = ipc::kExtended, .admission = &admission});
-  }
 };
 
 // Few ids, a ring that laps all the time, claims that finish late, looks now and then: what is found is what is

@@ -4,6 +4,7 @@
 
 #include "fabric/delivery/id_index.hpp"
 #include "ipc/verdict.hpp"
+#include "tests/fabric/delivery/publish_around.hpp"
 #include "tests/fabric/fabric_fixture.hpp"
 #include "tests/ipc/msync_hook.hpp"
 
@@ -25,26 +26,6 @@ class OnceBreakTest : public FabricFixture {
     auto all = consumer("orders", {.start = {ipc::StartAt::Kind::earliest, 0}});
     read_all(all, [&](const Delivery& delivery) { ++found[to_string(delivery.event.envelope.id())]; });
     return found;
-  }
-  // An admission that says yes, and runs `meanwhile(sequence)` first: between claim and commit.
-  template <class Meanwhile>
-  static ipc::Admission around(const std::string& id, const Meanwhile& meanwhile) {
-    return {.announced = IdIndex::hash(id),
-            .admit =
-                [](void* context, std::uint64_t sequence) noexcept {
-                  (*static_cast<const Meanwhile*>(context))(sequence);
-                  return true;
-                },
-            .context = const_cast<Meanwhile*>(&meanwhile)};
-  }
-  // A record with this id, by a publisher that is stopped between claim and commit while `meanwhile` runs.
-  template <class Meanwhile>
-  static PublishOutcome publish_around(ipc::Publisher& publisher, const std::string& id, const Meanwhile& meanwhile) {
-    const auto admission = around(id, meanwhile);
-    const EventAttributes attributes{.id = id};
-    auto claim = publisher.claim(*envelope_bytes({}, attributes));
-    static_cast<void>(encode_envelope({}, attributes, claim.bytes()));
-    return claim.commit(claim.bytes().size(), {.flags = ipc::kExtended, .admission = &admission});
   }
   static void damage_word(const ipc::RingMap& map, std::uint64_t sequence) { map.slot(sequence).word.fetch_xor(2); }
 };
@@ -147,7 +128,7 @@ TEST_F(OnceBatchTest, WhoGoesOnIsNotVoided) {
   auto index = must(IdIndex::open(ring()));
   auto publisher = must(ipc::Publisher::attach(ring()));
   const auto look = [&](std::uint64_t) { EXPECT_TRUE(index.follow(ring()->map().tail())); };
-  const auto admission = around("x", look);
+  const auto admission = admission_around(IdIndex::hash("x"), look);
   const std::vector<std::span<const std::byte>> payloads(kBatch, as_bytes("1"));
   std::size_t published = 0;
   EXPECT_EQ(publisher.publish_batch(payloads, published, {.admission = &admission}), PublishOutcome::published);
@@ -165,7 +146,7 @@ TEST_F(OnceBatchTest, WhoIsStoppedIsVoidedAsAWhole) {
     EXPECT_TRUE(index.follow(ring()->map().tail()));
     for (std::uint64_t s = 0; s < kBatch; ++s) EXPECT_EQ(ipc::standing_of(*ring(), s), ipc::Standing::nothing) << s;
   };
-  const auto admission = around("x", look);
+  const auto admission = admission_around(IdIndex::hash("x"), look);
   const std::vector<std::span<const std::byte>> payloads(kBatch, as_bytes("1"));
   std::size_t published = 0;
   EXPECT_EQ(publisher.publish_batch(payloads, published, {.admission = &admission}), PublishOutcome::published);

@@ -2,6 +2,7 @@
 
 #include "fabric/delivery/id_index.hpp"
 #include "fabric/topic_route.hpp"
+#include "tests/fabric/delivery/publish_around.hpp"
 #include "tests/fabric/fabric_fixture.hpp"
 
 namespace fabric::testing {
@@ -56,23 +57,12 @@ TEST_F(OnceGrowth, WhatIsUnderWayInTheOldPartitionIsFeared) {
   int moved = 0;
   while (topic->partition_of(as_bytes(key(moved))) != 2) ++moved;  // from 0
   auto publisher = must(ipc::Publisher::attach(topic->ring(0)));
-  struct Meanwhile {
-    Producer& producer;
-    std::string key;
-    Published refused{};
-  } meanwhile{producer, key(moved)};
+  Published refused;
   // Claimed for the old route, before the grower changed it: so below the hand-over.
   topic->ring(2)->map().control->follows.store(0);
-  const ipc::Admission admission{.announced = IdIndex::hash("late"),
-                                 .admit =
-                                     [](void* context, std::uint64_t) noexcept {
-                                       auto& at = *static_cast<Meanwhile*>(context);
-                                       at.refused = at.producer.publish(at.key, "1", {.id = "late"});
-                                       return true;
-                                     },
-                                 .context = &meanwhile};
-  ASSERT_EQ(publisher.publish(as_bytes("x"), {.admission = &admission}), PublishOutcome::published);
-  EXPECT_EQ(meanwhile.refused.outcome, PublishOutcome::refused);
+  const auto publish_late = [&] { refused = producer.publish(key(moved), "1", {.id = "late"}); };
+  ASSERT_EQ(publish_around(publisher, IdIndex::hash("late"), publish_late), PublishOutcome::published);
+  EXPECT_EQ(refused.outcome, PublishOutcome::refused);
   EXPECT_FALSE(producer.publish(key(moved), "1", {.id = "late"}).repeated) << "it was another record after all";
 }
 

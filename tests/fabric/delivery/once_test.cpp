@@ -7,6 +7,7 @@
 
 #include "fabric/delivery/cause.hpp"
 #include "fabric/delivery/id_index.hpp"
+#include "tests/fabric/delivery/publish_around.hpp"
 #include "tests/fabric/fabric_fixture.hpp"
 
 namespace fabric::testing {
@@ -27,24 +28,6 @@ class OnceTest : public FabricFixture {
     auto all = consumer(topic, {.start = {ipc::StartAt::Kind::earliest, 0}, .partitions = {partition}});
     read_all(all, [&](const Delivery& delivery) { ++found[to_string(delivery.event.envelope.id())]; });
     return found;
-  }
-  // Publishes between claim and commit of a publisher that has announced `announced`; `admit` runs there.
-  template <class Meanwhile>
-  PublishOutcome publish_around(std::uint64_t announced, const Meanwhile& meanwhile) const {
-    const auto topic = must(open().topic("orders"));
-    auto publisher = must(ipc::Publisher::attach(topic->ring(0)));
-    return publish_around(publisher, announced, meanwhile);
-  }
-  template <class Meanwhile>
-  static PublishOutcome publish_around(ipc::Publisher& publisher, std::uint64_t announced, const Meanwhile& meanwhile) {
-    const ipc::Admission admission{.announced = announced,
-                                   .admit =
-                                       [](void* context, std::uint64_t) noexcept {
-                                         (*static_cast<const Meanwhile*>(context))();
-                                         return true;
-                                       },
-                                   .context = const_cast<Meanwhile*>(&meanwhile)};
-    return publisher.publish(as_bytes("x"), {.admission = &admission});
   }
 };
 
@@ -170,7 +153,8 @@ TEST_F(OnceTest, AnotherWhoPublishesTheSameIdIsWaitedForByItsName) {
   auto producer = once();
   const EventId id = "order-17";
   Published refused, other;
-  EXPECT_EQ(publish_around(IdIndex::hash(id),
+  auto publisher = must(ipc::Publisher::attach(must(open().topic("orders"))->ring(0)));
+  EXPECT_EQ(publish_around(publisher, IdIndex::hash(id),
                            [&] {
                              refused = producer.publish("key", "1", {.id = id});
                              other = producer.publish("key", "1", {.id = "order-18"});
@@ -189,7 +173,8 @@ TEST_F(OnceTest, WhatAnOrdinaryPublisherHasClaimedHoldsNobodyUp) {
   auto producer = once();
   const auto topic = must(open().topic("orders"));
   auto publisher = must(ipc::Publisher::attach(topic->ring(0)));
-  EXPECT_EQ(publish_around(publisher, 1, [&] { EXPECT_TRUE(producer.publish("key", "1", {.id = "order-17"})); }),
+  EXPECT_EQ(publish_around(publisher, std::uint64_t{1},
+                           [&] { EXPECT_TRUE(producer.publish("key", "1", {.id = "order-17"})); }),
             PublishOutcome::published);
   EXPECT_TRUE(producer.publish("key", "1", {.id = "order-17"}).repeated);
 }
@@ -211,7 +196,7 @@ TEST_F(OnceTest, AClaimThatWasMadeAheadIsGivenBackFirst) {
   ASSERT_EQ(map.tail(), 3U);
   std::uint64_t announced = 0, first = 0;
   auto& line = map.publishers[publisher.line()];
-  EXPECT_EQ(publish_around(publisher, 4711,
+  EXPECT_EQ(publish_around(publisher, std::uint64_t{4711},
                            [&] {
                              announced = line.announced.load();
                              first = ipc::IntentWord::first(line.intent.load());

@@ -247,7 +247,7 @@ std::string cyclic(const std::string& first, const std::string& second) {
     return R"({"type":"object","properties":{"id":{"type":")" + type + R"("},"next":{"oneOf":[{"$ref":"#/$defs/)" +
            target + "\"}]}}}";
   };
-  return R"({"type":"object","properties":{"root":{"oneOf":[{"$ref":"#/$defs/T0"},{"$ref":"#/$defs/T1"}]}},"$defs":{"T0":)" +
+  return R"({"type":"object","properties":{"node":{"oneOf":[{"$ref":"#/$defs/T0"},{"$ref":"#/$defs/T1"}]}},"$defs":{"T0":)" +
          one(first, "T2") + ",\"T1\":" + one(second, "T2") + ",\"T2\":" + one("integer", "T0") + "}}";
 }
 
@@ -261,7 +261,7 @@ TEST(JsonSchemaCompatibility, RecursionEndsAndHidesNothing) {
       {list("number"), list("integer"), "/$defs/list/properties/value/type type-narrowed"},
       {R"({"type":"object","required":["next"],"properties":{"next":{"$ref":"#"}}})", "false",
        ""},  // there is no such value
-      {cyclic("integer", "boolean"), cyclic("boolean", "number"), "/properties/root/oneOf one-of-not-covered"},
+      {cyclic("integer", "boolean"), cyclic("boolean", "number"), "/properties/node/oneOf one-of-not-covered"},
   });
 }
 
